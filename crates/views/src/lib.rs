@@ -1,0 +1,25 @@
+//! Views: pure folds of a farm's events. What an event means is decided here, and only here; the same set of events
+//! gives the same views, whatever the order of their arrival.
+//!
+//! [`Rules`] says which events count (lanes), [`State`] what they add up to, [`Timeline`] keeps both for one site while
+//! events come in late, [`Views`] is all sites of a farm.
+
+mod digest;
+mod lane;
+mod loaded;
+mod names;
+mod records;
+mod rules;
+mod state;
+mod timeline;
+mod views;
+
+pub use lane::{Lane, Note};
+pub use loaded::Loaded;
+pub use records::{
+    Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Settlement, Site, User,
+};
+pub use rules::Rules;
+pub use state::State;
+pub use timeline::{Entry, Timeline};
+pub use views::Views;

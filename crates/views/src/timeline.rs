@@ -1,0 +1,152 @@
+//! One site's events in their order, with their lanes and the state that they add up to, while events come in late.
+
+use crate::{Lane, Loaded, Note, Rules, State};
+use hostler_events::{EventRef, OrderKey};
+use hostler_model::Feed;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Events between two checkpoints in memory.
+const CHECKPOINT_EVERY: usize = 1_000;
+/// Checkpoints in memory; where there are more, every second of the older half goes.
+const CHECKPOINTS: usize = 24;
+
+/// One event in its place.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its place.
+    pub key: OrderKey,
+    /// The event.
+    pub loaded: Arc<Loaded>,
+    /// What became of it.
+    pub lane: Lane,
+    /// What the audit says about it.
+    pub notes: Vec<Note>,
+}
+
+/// One site's events in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    entries: Vec<Entry>,
+    index: HashMap<(Feed, u64), Arc<Loaded>>,
+    rules: Rules,
+    state: State,
+    /// The state before the entry with this number.
+    checkpoints: BTreeMap<usize, State>,
+}
+
+impl Timeline {
+    /// Takes in events, in any order; those that are there already are passed over. True where the state may have
+    /// changed.
+    pub fn insert(&mut self, events: impl IntoIterator<Item = Arc<Loaded>>) -> bool {
+        let mut fresh: Vec<Arc<Loaded>> = Vec::new();
+        let mut decided_anew = false;
+        for loaded in events {
+            let place = (loaded.reference.feed, loaded.reference.seq);
+            if self.index.contains_key(&place) {
+                continue;
+            }
+            self.index.insert(place, loaded.clone());
+            decided_anew |= self.rules.take(&loaded);
+            fresh.push(loaded);
+        }
+        if fresh.is_empty() {
+            return false;
+        }
+        let mut from = self.place(fresh);
+        if decided_anew {
+            // Go back to before the earliest event whose lane changes, even where it is not new.
+            let changed = self.entries[..from].iter().position(|e| {
+                let lane = self.rules.lane(&e.loaded);
+                lane != e.lane && !(lane == Lane::Applied && e.lane == Lane::Orphaned)
+            });
+            from = changed.unwrap_or(from);
+        }
+        self.fold_from(from);
+        true
+    }
+
+    /// Puts new events in their places and says which is the first.
+    fn place(&mut self, fresh: Vec<Arc<Loaded>>) -> usize {
+        let mut fresh: Vec<Entry> = fresh
+            .into_iter()
+            .map(|loaded| Entry { key: loaded.key(), loaded, lane: Lane::Applied, notes: Vec::new() })
+            .collect();
+        // Feeds come in order, so this merges runs rather than sorting.
+        fresh.sort_by_key(|e| e.key);
+        let Some(first) = fresh.first().map(|e| e.key) else { return self.entries.len() };
+        let at = self.entries.partition_point(|e| e.key < first);
+        let late = at < self.entries.len();
+        self.entries.extend(fresh);
+        if late {
+            self.entries[at..].sort_by_key(|e| e.key);
+        }
+        at
+    }
+
+    /// Folds again from the checkpoint before the entry `from`.
+    fn fold_from(&mut self, from: usize) {
+        self.checkpoints.split_off(&(from + 1));
+        let start = match self.checkpoints.last_key_value() {
+            // The state at hand is the nearest where events only came at the end.
+            _ if self.state.folded == from as u64 => from,
+            Some((at, state)) => {
+                self.state = state.clone();
+                *at
+            }
+            None => {
+                self.state = State::default();
+                0
+            }
+        };
+        for at in start..self.entries.len() {
+            if at % CHECKPOINT_EVERY == 0 && at > 0 && !self.checkpoints.contains_key(&at) {
+                self.checkpoints.insert(at, self.state.clone());
+                self.thin_checkpoints();
+            }
+            let entry = &mut self.entries[at];
+            entry.notes.clear();
+            entry.lane = self.rules.lane(&entry.loaded);
+            if entry.lane == Lane::Applied {
+                let index = &self.index;
+                let rules = &self.rules;
+                let find = |r: &EventRef| index.get(&(r.feed, r.seq)).filter(|l| l.reference == *r).cloned();
+                entry.lane = self.state.apply(&entry.loaded, &find, &|l| rules.lane(l), &mut entry.notes);
+            }
+            self.state.folded += 1;
+        }
+    }
+
+    fn thin_checkpoints(&mut self) {
+        if self.checkpoints.len() > CHECKPOINTS {
+            let older: Vec<usize> = self.checkpoints.keys().take(CHECKPOINTS / 2).copied().collect();
+            for at in older.iter().step_by(2) {
+                self.checkpoints.remove(at);
+            }
+        }
+    }
+
+    /// What the events add up to.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Which events count.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// All events in their order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The event with this place in this feed.
+    #[must_use]
+    pub fn find(&self, feed: Feed, seq: u64) -> Option<&Arc<Loaded>> {
+        self.index.get(&(feed, seq))
+    }
+}

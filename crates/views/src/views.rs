@@ -1,0 +1,88 @@
+//! All sites of a farm.
+
+use crate::{Loaded, State, Timeline};
+use hostler_events::{Event, EventRef, Hash};
+use hostler_model::{BrokerId, PublicKey, SiteId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// All sites of a farm, each with its own order. Farm-wide matters are in the main site's.
+#[derive(Clone, Debug, Default)]
+pub struct Views {
+    sites: BTreeMap<SiteId, Timeline>,
+    main: Option<SiteId>,
+    halted_by: Option<EventRef>,
+}
+
+impl Views {
+    /// Takes in events of any sites, in any order. True where a state may have changed.
+    pub fn insert(&mut self, events: impl IntoIterator<Item = Arc<Loaded>>) -> bool {
+        let mut by_site: BTreeMap<SiteId, Vec<Arc<Loaded>>> = BTreeMap::new();
+        for loaded in events {
+            if loaded.halts() {
+                self.halted_by.get_or_insert(loaded.reference);
+            }
+            if matches!(loaded.event, Some(Event::FarmCreated(_))) {
+                self.main.get_or_insert(loaded.header.site);
+            }
+            by_site.entry(loaded.header.site).or_default().push(loaded);
+        }
+        let mut changed = false;
+        for (site, events) in by_site {
+            changed |= self.sites.entry(site).or_default().insert(events);
+        }
+        changed
+    }
+
+    /// The site that farm-wide matters belong to: the first.
+    #[must_use]
+    pub fn main_site(&self) -> Option<SiteId> {
+        self.main
+    }
+
+    /// The main site's state: farm-wide settings, administrators, sites.
+    #[must_use]
+    pub fn main(&self) -> Option<&State> {
+        self.site(self.main?)
+    }
+
+    /// One site's state.
+    #[must_use]
+    pub fn site(&self, site: SiteId) -> Option<&State> {
+        self.sites.get(&site).map(Timeline::state)
+    }
+
+    /// One site's events in their order.
+    #[must_use]
+    pub fn timeline(&self, site: SiteId) -> Option<&Timeline> {
+        self.sites.get(&site)
+    }
+
+    /// All sites' events.
+    pub fn timelines(&self) -> impl Iterator<Item = (&SiteId, &Timeline)> {
+        self.sites.iter()
+    }
+
+    /// A broker's key, as the views have it; former members' too, since their events stay.
+    #[must_use]
+    pub fn broker_key(&self, broker: BrokerId) -> Option<PublicKey> {
+        self.sites.values().find_map(|t| t.state().brokers.get(&broker)).map(|b| b.key)
+    }
+
+    /// The event, if any, that this program can't read and must not decide without.
+    #[must_use]
+    pub fn halted_by(&self) -> Option<EventRef> {
+        self.halted_by
+    }
+
+    /// One digest for all sites: equal views have the same.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("hostler 1 farm digest");
+        for (site, timeline) in &self.sites {
+            hasher.update(&site.0);
+            hasher.update(&timeline.state().digest().0);
+        }
+        Hash(*hasher.finalize().as_bytes())
+    }
+}
