@@ -1,0 +1,265 @@
+//! Reading, from any thread and without waiting for the one that writes.
+
+use crate::key;
+use bytes::Bytes;
+use hostler_events::{Frontier, Hash, StoredEvent};
+use hostler_log::{Checkpoint, LogError, StateKey, limits};
+use hostler_model::Feed;
+use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub(crate) const EVENTS: &str = "events";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const STATE: &str = "state";
+
+/// How far a scan reads ahead, in bytes.
+const READAHEAD_BYTES: usize = 2 * 1024 * 1024;
+
+/// Reads a log that is open; what it sees is durable. Cheap to clone, for any thread. The log stays open, and locked,
+/// as long as one of them lives.
+#[derive(Clone)]
+pub struct RocksReader(Arc<Shared>);
+
+struct Shared {
+    db: DB,
+    heads: RwLock<Frontier>,
+    /// Declared last, so that the database is closed before others may open it.
+    _lock: Option<File>,
+}
+
+impl RocksReader {
+    /// Takes over an open database and finds its heads.
+    pub(crate) fn new(db: DB, lock: Option<File>) -> Result<Self, LogError> {
+        let reader = Self(Arc::new(Shared { db, heads: RwLock::default(), _lock: lock }));
+        let heads = reader.find_heads()?;
+        reader.raise_heads(heads.0);
+        Ok(reader)
+    }
+
+    /// The head of every feed.
+    #[must_use]
+    pub fn heads(&self) -> Frontier {
+        self.with_heads(Frontier::clone)
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.with_heads(|heads| heads.0.values().map(|(seq, _)| seq).sum())
+    }
+
+    /// A feed's events from a place on, in order: at least one, if there is one, and as many more as fit into
+    /// `max_bytes` and [`limits::READ_BYTES`].
+    ///
+    /// # Errors
+    /// Where the disk fails or what it holds is damaged.
+    pub fn read(&self, feed: Feed, from_seq: u64, max_bytes: usize) -> Result<Vec<StoredEvent>, LogError> {
+        let Some((last, _)) = self.with_heads(|heads| heads.0.get(&feed).copied()) else { return Ok(Vec::new()) };
+        let mut seq = from_seq.max(1);
+        let mut room = max_bytes.min(limits::READ_BYTES);
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(key::write(feed, u64::MAX));
+        let mut iterator = self.0.db.raw_iterator_cf_opt(self.family(EVENTS)?, options);
+        iterator.seek(key::write(feed, seq));
+        let mut events: Vec<StoredEvent> = Vec::new();
+        // No further than the head that was seen above: nothing behind it is promised to anybody yet.
+        while seq <= last {
+            let value = expect(&iterator, feed, seq)?;
+            match room.checked_sub(value.len()) {
+                Some(left) => room = left,
+                None if events.is_empty() => room = 0,
+                None => break,
+            }
+            let event = parse(value, feed, seq)?;
+            if let Some(before) = events.last() {
+                check_link(before, &event)?;
+            }
+            events.push(event);
+            seq += 1;
+            iterator.next();
+        }
+        Ok(events)
+    }
+
+    /// Hands over all events in the order of feed and place, until it is told to stop. It sees the log as it was at the
+    /// beginning.
+    ///
+    /// # Errors
+    /// Where the disk fails or what it holds is damaged.
+    pub fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), LogError> {
+        let heads = self.heads();
+        let mut options = ReadOptions::default();
+        options.set_readahead_size(READAHEAD_BYTES);
+        options.fill_cache(false);
+        let mut iterator = self.0.db.raw_iterator_cf_opt(self.family(EVENTS)?, options);
+        // Feed by feed up to the heads, so that events that arrive meanwhile stay out.
+        for (feed, (last, hash)) in &heads.0 {
+            iterator.seek(key::write(*feed, 1));
+            let mut before = Hash::ZERO;
+            for seq in 1..=*last {
+                let event = parse(expect(&iterator, *feed, seq)?, *feed, seq)?;
+                if event.header().previous != before {
+                    return Err(broken_link(&event));
+                }
+                before = event.hash();
+                if each(event).is_break() {
+                    return Ok(());
+                }
+                iterator.next();
+            }
+            if before != *hash {
+                return Err(corrupt(*feed, *last, "its hash is another one than at the start"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers of the stored checkpoints, upwards.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn checkpoint_ids(&self) -> Result<Vec<u64>, LogError> {
+        let what = || "the list of checkpoints".to_owned();
+        let mut iterator = self.0.db.raw_iterator_cf(self.family(CHECKPOINTS)?);
+        let mut ids = Vec::new();
+        iterator.seek_to_first();
+        while let Some(id) = iterator.key() {
+            let id = id.try_into().map(u64::from_be_bytes);
+            ids.push(id.map_err(|_| LogError::Unreadable { what: what(), why: "a key has a wrong length".into() })?);
+            iterator.next();
+        }
+        iterator.status().map_err(|error| unreadable(what(), &error))?;
+        Ok(ids)
+    }
+
+    /// The checkpoint with this number, if it is still stored.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn checkpoint(&self, id: u64) -> Result<Option<Checkpoint>, LogError> {
+        let bytes = self.get(CHECKPOINTS, &id.to_be_bytes(), || format!("checkpoint {id}"))?;
+        Ok(bytes.map(|bytes| Checkpoint { id, bytes }))
+    }
+
+    /// The latest checkpoint.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn latest_checkpoint(&self) -> Result<Option<Checkpoint>, LogError> {
+        // Another may come, and the oldest go, in between: the latest of this list is still there then.
+        match self.checkpoint_ids()?.last() {
+            Some(id) => self.checkpoint(*id),
+            None => Ok(None),
+        }
+    }
+
+    /// A small durable value.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn get_state(&self, key: StateKey) -> Result<Option<Bytes>, LogError> {
+        self.get(STATE, key.name().as_bytes(), || format!("the value {key}"))
+    }
+
+    /// The hash of an event that is stored.
+    pub(crate) fn hash_at(&self, feed: Feed, seq: u64) -> Result<Hash, LogError> {
+        let what = || format!("event {feed}/{seq}");
+        match self.get(EVENTS, &key::write(feed, seq), what)? {
+            Some(bytes) => Ok(parse(&bytes, feed, seq)?.hash()),
+            None => Err(missing(feed, seq)),
+        }
+    }
+
+    pub(crate) fn db(&self) -> &DB {
+        &self.0.db
+    }
+
+    pub(crate) fn family(&self, name: &'static str) -> Result<&ColumnFamily, LogError> {
+        let why = || "the database does not have it".to_owned();
+        self.0.db.cf_handle(name).ok_or_else(|| LogError::Unreadable { what: format!("the table {name}"), why: why() })
+    }
+
+    pub(crate) fn with_heads<T>(&self, f: impl FnOnce(&Frontier) -> T) -> T {
+        f(&self.0.heads.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn raise_heads(&self, heads: BTreeMap<Feed, (u64, Hash)>) {
+        self.0.heads.write().unwrap_or_else(PoisonError::into_inner).0.extend(heads);
+    }
+
+    fn get(&self, family: &'static str, key: &[u8], what: impl Fn() -> String) -> Result<Option<Bytes>, LogError> {
+        let value = self.0.db.get_cf(self.family(family)?, key).map_err(|error| unreadable(what(), &error))?;
+        Ok(value.map(Bytes::from))
+    }
+
+    /// Looks up the last event of each feed, from the last feed to the first, and whether it follows the one before it.
+    fn find_heads(&self) -> Result<Frontier, LogError> {
+        let what = || "the end of a feed".to_owned();
+        let mut heads = Frontier::default();
+        let mut iterator = self.0.db.raw_iterator_cf(self.family(EVENTS)?);
+        iterator.seek_to_last();
+        while let Some((key, value)) = iterator.item() {
+            let Some((feed, seq)) = key::read(key) else {
+                return Err(LogError::Unreadable { what: what(), why: "a key has a wrong length".into() });
+            };
+            let last = parse(value, feed, seq)?;
+            let before = if seq > 1 { self.hash_at(feed, seq - 1)? } else { Hash::ZERO };
+            if last.header().previous != before {
+                return Err(broken_link(&last));
+            }
+            heads.raise(feed, seq, last.hash());
+            iterator.seek_for_prev(key::write(feed, 0));
+        }
+        iterator.status().map_err(|error| unreadable(what(), &error))?;
+        Ok(heads)
+    }
+}
+
+/// The value under the iterator, which must be that of this event.
+fn expect<'a>(iterator: &'a DBRawIterator<'_>, feed: Feed, seq: u64) -> Result<&'a [u8], LogError> {
+    match iterator.item() {
+        Some((key, value)) if key == key::write(feed, seq) => Ok(value),
+        Some(_) => Err(missing(feed, seq)),
+        None => match iterator.status() {
+            Ok(()) => Err(missing(feed, seq)),
+            Err(error) => Err(corrupt(feed, seq, error.as_ref())),
+        },
+    }
+}
+
+fn parse(value: &[u8], feed: Feed, seq: u64) -> Result<StoredEvent, LogError> {
+    let event = StoredEvent::parse(Bytes::copy_from_slice(value)).map_err(|error| LogError::Corrupt {
+        feed,
+        seq,
+        why: error.to_string(),
+    })?;
+    if event.header().feed != feed || event.header().seq != seq {
+        let why = format!("it says that it is event {}", event.reference());
+        return Err(LogError::Corrupt { feed, seq, why });
+    }
+    Ok(event)
+}
+
+fn check_link(before: &StoredEvent, event: &StoredEvent) -> Result<(), LogError> {
+    if event.header().previous == before.hash() { Ok(()) } else { Err(broken_link(event)) }
+}
+
+/// The event names another one before it than what is stored there; which of the two is damaged, nobody knows.
+fn broken_link(event: &StoredEvent) -> LogError {
+    corrupt(event.header().feed, event.header().seq, "it, or the event before it, has another hash than it should")
+}
+
+fn missing(feed: Feed, seq: u64) -> LogError {
+    corrupt(feed, seq, "it is missing")
+}
+
+fn corrupt(feed: Feed, seq: u64, why: &str) -> LogError {
+    LogError::Corrupt { feed, seq, why: why.into() }
+}
+
+fn unreadable(what: String, error: &rocksdb::Error) -> LogError {
+    LogError::Unreadable { what, why: error.as_ref().into() }
+}
