@@ -1,0 +1,154 @@
+//! What a command becomes: a pure function of the views, the command and its actor. Nothing changes here.
+
+mod admins;
+mod find;
+mod items;
+mod joins;
+mod members;
+mod people;
+pub(crate) mod settings;
+
+use crate::{Command, CommandError};
+use find::Find;
+use hostler_events::payload::Role;
+use hostler_events::{Actor, Event, EventRef};
+use hostler_model::{AdminId, BrokerId, SiteId, Thing, Wall};
+use hostler_views::{State, Views};
+use rand::Rng;
+use rand::rngs::StdRng;
+
+/// An event that a command becomes, with the edits that its author saw last.
+pub(crate) struct Draft {
+    pub(crate) event: Event,
+    pub(crate) bases: Vec<Option<EventRef>>,
+}
+
+impl From<Event> for Draft {
+    fn from(event: Event) -> Self {
+        Self { event, bases: Vec::new() }
+    }
+}
+
+/// What a command becomes.
+#[derive(Default)]
+pub(crate) struct Decision {
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) thing: Option<Thing>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Decision {
+    fn about(thing: Thing) -> Self {
+        Self { thing: Some(thing), ..Self::default() }
+    }
+
+    fn with(mut self, draft: impl Into<Draft>) -> Self {
+        self.drafts.push(draft.into());
+        self
+    }
+
+    fn warn(mut self, text: String) -> Self {
+        self.warnings.push(text);
+        self
+    }
+}
+
+/// What a decision rests on.
+pub(crate) struct Decide<'a> {
+    pub(crate) site: &'a State,
+    pub(crate) main: &'a State,
+    pub(crate) site_id: SiteId,
+    pub(crate) me: BrokerId,
+    pub(crate) wall: Wall,
+    pub(crate) actor: Actor,
+    pub(crate) random: &'a mut StdRng,
+}
+
+impl<'a> Decide<'a> {
+    /// `None` where this broker has not got the log yet.
+    pub(crate) fn new(
+        views: &'a Views,
+        site_id: SiteId,
+        me: BrokerId,
+        wall: Wall,
+        actor: Actor,
+        random: &'a mut StdRng,
+    ) -> Option<Self> {
+        Some(Self { site: views.site(site_id)?, main: views.main()?, site_id, me, wall, actor, random })
+    }
+
+    /// What the command becomes, or why it can't be carried out.
+    pub(crate) fn run(&mut self, command: &Command) -> Result<Decision, CommandError> {
+        self.authorize(command)?;
+        match command {
+            Command::CreateToken { .. }
+            | Command::RevokeToken { .. }
+            | Command::JoinBroker { .. }
+            | Command::JoinGateway { .. }
+            | Command::JoinHost { .. } => self.join(command),
+            Command::ChangeHost { .. } | Command::RemoveHost { .. } | Command::RemoveGateway { .. } => {
+                self.member(command)
+            }
+            Command::Publish { .. } | Command::ChangeItem { .. } | Command::Unpublish { .. } => self.item(command),
+            Command::AddUser { .. }
+            | Command::RemoveUser { .. }
+            | Command::AddGroup { .. }
+            | Command::ChangeGroup { .. }
+            | Command::RemoveGroup { .. } => self.people(command),
+            Command::AddAdmin { .. }
+            | Command::GrantAdmin { .. }
+            | Command::SetPassword { .. }
+            | Command::DisableAdmin { .. }
+            | Command::EnableAdmin { .. }
+            | Command::RemoveAdmin { .. }
+            | Command::CreateApiToken { .. } => self.admin(command),
+            Command::Set { key, value } => self.set(key, value.as_deref()),
+        }
+    }
+
+    /// Refuses what the actor's roles don't allow.
+    fn authorize(&self, command: &Command) -> Result<(), CommandError> {
+        let needed = match command {
+            // Whoever redeems a token proved that they have it; the token's role is checked with the rest.
+            Command::JoinBroker { token, .. }
+            | Command::JoinGateway { token, .. }
+            | Command::JoinHost { token, .. }
+                if self.actor == Actor::Token(*token) =>
+            {
+                return Ok(());
+            }
+            Command::CreateToken { role: hostler_model::MemberRole::Broker, .. }
+            | Command::JoinBroker { .. }
+            | Command::AddAdmin { .. }
+            | Command::GrantAdmin { .. }
+            | Command::DisableAdmin { .. }
+            | Command::EnableAdmin { .. }
+            | Command::RemoveAdmin { .. } => Role::Owner,
+            Command::Set { key, .. } if key.parse::<settings::SettingKey>().is_ok() => Role::Owner,
+            Command::SetPassword { admin, .. } => {
+                let own = Find(self.main).admin(admin).is_ok_and(|id| self.actor == Actor::Admin(id));
+                if own { Role::Auditor } else { Role::Owner }
+            }
+            Command::CreateApiToken { .. } => Role::Auditor,
+            _ => Role::Operator,
+        };
+        let allowed = match self.actor {
+            Actor::System => true,
+            Actor::Admin(id) => role_of(self.main, id, self.site_id).is_some_and(|role| role >= needed),
+            Actor::Token(_) => false,
+        };
+        if allowed { Ok(()) } else { Err(CommandError::Forbidden { needed: settings::role_name(needed).to_string() }) }
+    }
+
+    fn random_id(&mut self) -> [u8; 16] {
+        let mut id = [0; 16];
+        self.random.fill_bytes(&mut id);
+        id
+    }
+}
+
+/// The highest role that an enabled administrator has in a site.
+pub(crate) fn role_of(main: &State, admin: AdminId, site: SiteId) -> Option<Role> {
+    let admin = main.admins.get(&admin).filter(|a| a.enabled)?;
+    admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == site)).map(|g| g.role).max()
+}

@@ -1,0 +1,21 @@
+//! One broker as a state machine: commands become events, events are replicated, members come and go. No I/O: time,
+//! randomness and identity come in as arguments, effects go out as [`Output`]s and come back as [`Input`]s.
+
+mod author;
+mod command;
+mod decide;
+mod found;
+mod incarnation;
+mod members;
+mod message;
+mod node;
+mod pending;
+mod replica;
+
+pub use author::Author;
+pub use command::{Command, CommandError, ItemSpec, Outcome, PolicyKey, SettingKey};
+pub use found::{Founding, found};
+pub use incarnation::Continuity;
+pub use members::Members;
+pub use message::{Heads, Message};
+pub use node::{Input, Node, NodeConfig, Output};

@@ -1,0 +1,65 @@
+//! What nodes say to each other.
+
+use crate::{Command, CommandError, Outcome};
+use bytes::Bytes;
+use hostler_events::{Actor, Frontier, Hash};
+use hostler_model::{Epoch, Feed, Wall};
+use serde::{Deserialize, Serialize};
+
+/// What a node has on its disk, and what it makes of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Heads {
+    /// For every feed the last event on its disk.
+    pub durable: Frontier,
+    /// What it has folded; digests are compared only where this is equal.
+    pub folded: Frontier,
+    /// Digest of its views.
+    pub digest: Hash,
+    /// The highest epoch that it has seen.
+    pub epoch: Epoch,
+    /// Its wall clock.
+    pub wall: Wall,
+}
+
+/// From one node to another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// Every second, and first on a new link.
+    Heads(Box<Heads>),
+    /// New events, as soon as they are on the sender's disk.
+    Push(Vec<Bytes>),
+    /// Send me this feed from this place on.
+    Pull {
+        /// Which feed.
+        feed: Feed,
+        /// The first event wanted.
+        from: u64,
+    },
+    /// A part of what was pulled.
+    Chunk(Vec<Bytes>),
+    /// These are on my disk now.
+    Stored {
+        /// Which feed.
+        feed: Feed,
+        /// Up to and with this event.
+        seq: u64,
+    },
+    /// Carry out a command that only the master may.
+    Forward {
+        /// The sender's number for it.
+        request: u64,
+        /// Who wants it.
+        actor: Actor,
+        /// The command.
+        command: Box<Command>,
+    },
+    /// Answer to [`Message::Forward`].
+    Forwarded {
+        /// The number.
+        request: u64,
+        /// What came of it.
+        result: Result<Box<Outcome>, CommandError>,
+    },
+    /// A datagram of the membership protocol.
+    Gossip(Bytes),
+}

@@ -1,0 +1,685 @@
+//! The machine of one broker.
+
+use crate::decide::Decide;
+use crate::pending::{Forwarded, Origin, Pending, Spreading, Storing};
+use crate::replica::{Bad, Replica};
+use crate::{Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
+use hostler_events::payload::Resumed;
+use hostler_events::{Actor, AuthorKey, Class, Event, EventRef, Frontier, Hash, StoredEvent};
+use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall, limits};
+use hostler_views::{Loaded, Views};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// How often peers compare heads, in ms.
+const HEADS_EVERY_MS: u64 = 1_000;
+/// How long the master has to answer a forwarded command, in ms.
+const FORWARD_MS: u64 = 3_000;
+/// Commands on their way at one time; more are answered with "busy".
+const COMMANDS: usize = 1_024;
+
+/// What a node is made of.
+pub struct NodeConfig {
+    /// This broker.
+    pub me: BrokerId,
+    /// Its site.
+    pub site: SiteId,
+    /// Its key.
+    pub key: AuthorKey,
+    /// Keys of brokers that it knows from the token with which it joined.
+    pub trusted: Vec<(BrokerId, PublicKey)>,
+    /// The feed's incarnation at its last stop; for a new member, its first.
+    pub incarnation: Incarnation,
+    /// For ids and choices.
+    pub seed: [u8; 32],
+}
+
+/// What happens to a node.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody wants something done; the answer carries the same token.
+    Command {
+        /// The shell's number for it.
+        token: u64,
+        /// Who wants it.
+        actor: Actor,
+        /// What.
+        command: Box<Command>,
+    },
+    /// A link to another broker is up.
+    Linked(BrokerId),
+    /// It is gone.
+    Unlinked(BrokerId),
+    /// Another broker says something.
+    Message {
+        /// Who.
+        from: BrokerId,
+        /// What.
+        message: Message,
+    },
+    /// A batch is on the disk.
+    Appended {
+        /// Which.
+        batch: u64,
+    },
+    /// Time has passed: a deadline was reached.
+    Tick,
+}
+
+/// What a node wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Write these, synced, and say [`Input::Appended`].
+    Append {
+        /// The number to say.
+        batch: u64,
+        /// The events.
+        events: Vec<StoredEvent>,
+    },
+    /// Say something to another broker.
+    Send {
+        /// To whom.
+        to: BrokerId,
+        /// What.
+        message: Message,
+    },
+    /// Read the log from this place, [`limits::CHUNK_BYTES`] at most, and send it as a [`Message::Chunk`].
+    SendLog {
+        /// To whom.
+        to: BrokerId,
+        /// Which feed.
+        feed: Feed,
+        /// From which event on.
+        from: u64,
+    },
+    /// Answer a command.
+    Reply {
+        /// The shell's number for it.
+        token: u64,
+        /// What came of it.
+        result: Result<Outcome, CommandError>,
+    },
+    /// The views, or who is alive, changed.
+    Changed,
+    /// Something that an administrator should know.
+    Alarm {
+        /// A word that stays the same.
+        code: &'static str,
+        /// What happened.
+        text: String,
+    },
+}
+
+/// Another broker.
+#[derive(Default)]
+struct Peer {
+    linked: bool,
+    heads: Option<Heads>,
+    /// How far its wall clock is behind ours, in ms.
+    behind_ms: i64,
+    /// What it said to have on its disk since its last heads.
+    stored: Frontier,
+}
+
+/// One broker: its log, its views, and its links to the others.
+pub struct Node {
+    me: BrokerId,
+    site: SiteId,
+    author: Author,
+    clock: HlcClock,
+    random: StdRng,
+    replica: Replica,
+    continuity: Continuity,
+    members: Members,
+    alive: BTreeSet<BrokerId>,
+    peers: BTreeMap<BrokerId, Peer>,
+    pending: Pending,
+    /// Commands that wait until it is clear whether the feed goes on.
+    waiting: VecDeque<(Origin, Actor, Box<Command>)>,
+    batches: BTreeMap<u64, Batch>,
+    next_number: u64,
+    next_heads: Mono,
+    digest: Option<(Frontier, Hash)>,
+    alarmed: BTreeSet<(&'static str, String)>,
+    out: VecDeque<Output>,
+}
+
+/// Events on their way to the disk.
+struct Batch {
+    events: Vec<StoredEvent>,
+    /// Who sent them; `None` for our own.
+    from: Option<BrokerId>,
+}
+
+impl Node {
+    /// A node at a start, with what is on its disk.
+    #[must_use]
+    pub fn new(config: NodeConfig, events: Vec<Arc<Loaded>>, now: Now) -> Self {
+        let mut random = StdRng::from_seed(config.seed);
+        let mut replica = Replica::default();
+        let mut clock = HlcClock::default();
+        replica.trust(config.trusted);
+        replica.load(events, now.wall, &mut clock);
+        let feed = Feed { broker: config.me, incarnation: config.incarnation };
+        let (seq, head) = replica.accepted.0.get(&feed).copied().unwrap_or_default();
+        // What this broker wrote in the future, by a clock that was wrong, must not be followed by something earlier.
+        let ahead = replica.folded.0.get(&feed).copied().unwrap_or_default().0 < seq;
+        let continuity = if ahead { Continuity::Broken } else { Continuity::asking(now.mono) };
+        let generation = now.wall.0;
+        let members = Members::new(config.me, generation, StdRng::from_rng(&mut random));
+        let mut node = Self {
+            me: config.me,
+            site: config.site,
+            author: Author::new(config.key, feed, config.site, seq, head, HlcClock::default()),
+            clock,
+            random,
+            replica,
+            continuity,
+            members,
+            alive: BTreeSet::new(),
+            peers: BTreeMap::new(),
+            pending: Pending::default(),
+            waiting: VecDeque::new(),
+            batches: BTreeMap::new(),
+            next_number: 1,
+            next_heads: now.mono,
+            digest: None,
+            alarmed: BTreeSet::new(),
+            out: VecDeque::new(),
+        };
+        node.settle(now);
+        node
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Command { token, actor, command } => self.command(now, Origin::Local(token), actor, command),
+            Input::Linked(peer) => {
+                self.peers.entry(peer).or_default().linked = true;
+                self.members.link(now.mono, peer, true);
+                self.send_heads(now, peer);
+            }
+            Input::Unlinked(peer) => {
+                if let Some(p) = self.peers.get_mut(&peer) {
+                    p.linked = false;
+                    p.stored = Frontier::default();
+                }
+                self.members.link(now.mono, peer, false);
+            }
+            Input::Message { from, message } => self.message(now, from, message),
+            Input::Appended { batch } => self.appended(now, batch),
+            Input::Tick => {}
+        }
+        self.after(now);
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to say [`Input::Tick`].
+    #[must_use]
+    pub fn deadline(&self) -> Option<Mono> {
+        let soonest = self.members.deadline().min(self.next_heads);
+        [self.pending.deadline(), self.continuity.deadline()].into_iter().flatten().chain([soonest]).min()
+    }
+
+    /// The views.
+    #[must_use]
+    pub fn views(&self) -> &Views {
+        &self.replica.views
+    }
+
+    /// The brokers that are alive, this one included.
+    #[must_use]
+    pub fn alive(&self) -> BTreeSet<BrokerId> {
+        self.alive.iter().copied().chain([self.me]).collect()
+    }
+
+    /// The master of this broker's site, and its epoch. A broker that has seen a higher epoch than its own promotion's
+    /// is not master.
+    #[must_use]
+    pub fn master(&self) -> Option<(BrokerId, Epoch)> {
+        let (epoch, _) = self.replica.views.timeline(self.site)?.rules().highest_effective()?;
+        let seen = self.replica.epochs.get(&self.site).copied().unwrap_or(Epoch::NONE);
+        (epoch >= seen).then_some((epoch.broker, epoch))
+    }
+
+    /// The highest epoch that was seen in this broker's site.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.replica.epochs.get(&self.site).copied().unwrap_or(Epoch::NONE)
+    }
+
+    /// For every feed the last event on the disk.
+    #[must_use]
+    pub fn durable(&self) -> &Frontier {
+        &self.replica.durable
+    }
+
+    /// The incarnation in which the next event will be, unless a new one has to be opened for it.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.author.feed().incarnation
+    }
+
+    /// How many events of this broker's disk a peer is known to lack, and how far its clock is behind ours in ms.
+    #[must_use]
+    pub fn peer_lag(&self, peer: BrokerId) -> Option<(u64, i64)> {
+        let peer = self.peers.get(&peer)?;
+        let heads = peer.heads.as_ref()?;
+        let at = |f: &Frontier, feed: &Feed| f.0.get(feed).map_or(0, |(seq, _)| *seq);
+        let lacks = |(feed, (seq, _)): (&Feed, &(u64, Hash))| {
+            seq.saturating_sub(at(&heads.durable, feed).max(at(&peer.stored, feed)))
+        };
+        Some((self.replica.durable.0.iter().map(lacks).sum(), peer.behind_ms))
+    }
+
+    /// Digest of the views, computed where it is asked for.
+    pub fn digest(&mut self) -> Hash {
+        match &self.digest {
+            Some((at, digest)) if *at == self.replica.folded => *digest,
+            _ => {
+                let digest = self.replica.views.digest();
+                self.digest = Some((self.replica.folded.clone(), digest));
+                digest
+            }
+        }
+    }
+
+    fn message(&mut self, now: Now, from: BrokerId, message: Message) {
+        match message {
+            Message::Heads(heads) => self.compare(now, from, *heads),
+            Message::Push(bytes) | Message::Chunk(bytes) => {
+                let events = bytes.into_iter().map(StoredEvent::parse).collect::<Result<Vec<_>, _>>();
+                match events {
+                    Ok(events) => self.accept(now, from, events),
+                    Err(error) => self.alarm("event.unreadable", format!("broker {} sent: {error}", from.short())),
+                }
+            }
+            Message::Pull { feed, from: place } => {
+                self.out.push_back(Output::SendLog { to: from, feed, from: place.max(1) });
+            }
+            Message::Stored { feed, seq } => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.stored.raise(feed, seq, Hash::ZERO);
+                }
+            }
+            Message::Forward { request, actor, command } => {
+                self.command(now, Origin::Peer(from, request), actor, command);
+            }
+            Message::Forwarded { request, result } => {
+                if let Some(f) = self.pending.forwarded.remove(&request) {
+                    self.out.push_back(Output::Reply { token: f.token, result: result.map(|o| *o) });
+                }
+            }
+            Message::Gossip(data) => self.members.receive(now.mono, &data),
+        }
+    }
+
+    fn command(&mut self, now: Now, origin: Origin, actor: Actor, command: Box<Command>) {
+        if self.pending.len() + self.waiting.len() >= COMMANDS {
+            return self.answer(origin, Err(CommandError::Busy));
+        }
+        if let Continuity::Asking { .. } = self.continuity {
+            return self.waiting.push_back((origin, actor, command));
+        }
+        if command.class() == Class::Structural {
+            match self.master() {
+                None => return self.answer(origin, Err(CommandError::NotReady)),
+                Some((master, _)) if master != self.me => return self.forward(now, origin, master, actor, command),
+                Some(_) => {}
+            }
+        }
+        match self.carry_out(now, actor, &command) {
+            Ok((outcome, events)) => self.store(now, origin, outcome, events),
+            Err(error) => self.answer(origin, Err(error)),
+        }
+    }
+
+    fn forward(&mut self, now: Now, origin: Origin, master: BrokerId, actor: Actor, command: Box<Command>) {
+        let name = self.broker_name(master);
+        let linked = self.peers.get(&master).is_some_and(|p| p.linked);
+        match origin {
+            Origin::Local(token) if linked => {
+                let request = self.number();
+                let until = now.mono.plus(FORWARD_MS);
+                self.pending.forwarded.insert(request, Forwarded { token, master, until });
+                self.out.push_back(Output::Send { to: master, message: Message::Forward { request, actor, command } });
+            }
+            // A command is forwarded once: two brokers that take each other for master must not play ball.
+            _ => self.answer(origin, Err(CommandError::MasterUnreachable { master: name })),
+        }
+    }
+
+    /// Decides and authors. The views have it at once; the answer and the others wait for the disk.
+    fn carry_out(
+        &mut self,
+        now: Now,
+        actor: Actor,
+        command: &Command,
+    ) -> Result<(Outcome, Vec<StoredEvent>), CommandError> {
+        if let Some(event) = self.replica.views.halted_by() {
+            return Err(CommandError::Halted(event.to_string()));
+        }
+        let ahead_ms = self.ahead_ms();
+        if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && command.class() != Class::Revocation {
+            return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });
+        }
+        let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut self.random)
+            .ok_or(CommandError::NotReady)?
+            .run(command)?;
+        let mut events = Vec::new();
+        if !decision.drafts.is_empty() {
+            events.extend(self.renew_where_broken(now)?);
+        }
+        for draft in &decision.drafts {
+            events.push(self.write(now, actor, &draft.event, draft.bases.clone())?);
+        }
+        let outcome = Outcome {
+            thing: decision.thing,
+            events: events.iter().map(StoredEvent::reference).collect(),
+            durable_on: 1,
+            members: self.member_count(),
+            warnings: decision.warnings,
+        };
+        Ok((outcome, events))
+    }
+
+    /// Opens a new incarnation where the feed must not go on. A master's first event in it is a resume.
+    fn renew_where_broken(&mut self, now: Now) -> Result<Option<StoredEvent>, CommandError> {
+        if self.continuity != Continuity::Broken {
+            return Ok(None);
+        }
+        let mut random = [0; 8];
+        self.random.fill_bytes(&mut random);
+        let latest = self.replica.latest_incarnation(self.me).max(self.author.feed().incarnation.ordinal);
+        self.author.renew(Continuity::next(latest, u64::from_le_bytes(random)));
+        self.continuity = Continuity::GoesOn;
+        match self.master() {
+            Some((master, _)) if master == self.me => {
+                self.write(now, Actor::System, &Event::Resumed(Resumed {}), Vec::new()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn write(
+        &mut self,
+        now: Now,
+        actor: Actor,
+        event: &Event,
+        bases: Vec<Option<EventRef>>,
+    ) -> Result<StoredEvent, CommandError> {
+        self.author.clock_mut().observe(self.clock.last());
+        let epoch = self.epoch();
+        let stored = self
+            .author
+            .write(now.wall, actor, event, epoch, &self.replica.seen, bases)
+            .map_err(|e| CommandError::NotStored(e.to_string()))?;
+        self.replica.authored(&stored, now.wall, &mut self.clock);
+        Ok(stored)
+    }
+
+    fn store(&mut self, now: Now, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
+        if events.is_empty() {
+            // Everything is so already, on as many disks as it got to.
+            let linked = self.peers.values().filter(|p| p.linked).count();
+            let durable_on = 1 + u32::try_from(linked).unwrap_or(u32::MAX);
+            return self.answer(origin, Ok(Outcome { durable_on, ..outcome }));
+        }
+        let batch = self.append(events, None);
+        self.pending.storing.entry(batch).or_default().push(Storing { origin, outcome });
+        self.out.push_back(Output::Changed);
+        let _ = now;
+    }
+
+    fn append(&mut self, events: Vec<StoredEvent>, from: Option<BrokerId>) -> u64 {
+        let batch = self.number();
+        self.out.push_back(Output::Append { batch, events: events.clone() });
+        self.batches.insert(batch, Batch { events, from });
+        batch
+    }
+
+    /// A batch is on the disk: now it may be answered and passed on.
+    fn appended(&mut self, now: Now, number: u64) {
+        let Some(batch) = self.batches.remove(&number) else { return };
+        for event in &batch.events {
+            let r = event.reference();
+            self.replica.durable.raise(r.feed, r.seq, r.hash);
+        }
+        let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
+        match batch.from {
+            None => {
+                let bytes: Vec<_> = batch.events.iter().map(|e| e.bytes().clone()).collect();
+                for to in &linked {
+                    let message = Message::Push(bytes.clone());
+                    self.out.push_back(Output::Send { to: *to, message });
+                }
+            }
+            Some(from) => {
+                let mut heads = Frontier::default();
+                for event in &batch.events {
+                    let r = event.reference();
+                    heads.raise(r.feed, r.seq, r.hash);
+                }
+                for (feed, (seq, _)) in heads.0 {
+                    self.out.push_back(Output::Send { to: from, message: Message::Stored { feed, seq } });
+                }
+            }
+        }
+        let Some(last) = batch.events.last().map(StoredEvent::reference) else { return };
+        for Storing { origin, outcome } in self.pending.storing.remove(&number).unwrap_or_default() {
+            if linked.is_empty() {
+                self.answer(origin, Ok(outcome));
+            } else {
+                let until = now.mono.plus(limits::DURABILITY_WAIT_MS);
+                self.pending.spreading.push(Spreading { origin, outcome, last, until });
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Now, from: BrokerId, events: Vec<StoredEvent>) {
+        let got = self.replica.accept(events, now.wall, &mut self.clock);
+        for bad in got.bad {
+            match bad {
+                Bad::Fork(feed, seq) => self.alarm(
+                    "feed.forked",
+                    format!(
+                        "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at \
+                         once, or a copy was restored"
+                    ),
+                ),
+                Bad::Forged(text) => self.alarm("event.forged", format!("broker {} sent: {text}", from.short())),
+            }
+        }
+        for (feed, place) in got.missing {
+            self.out.push_back(Output::Send { to: from, message: Message::Pull { feed, from: place } });
+        }
+        if !got.fresh.is_empty() {
+            let more: BTreeSet<Feed> = got.fresh.iter().map(|e| e.header().feed).collect();
+            self.append(got.fresh, Some(from));
+            self.pull(from, Some(&more));
+        } else if got.unknown_author {
+            self.pull(from, None);
+        }
+        if got.changed {
+            self.out.push_back(Output::Changed);
+        }
+    }
+
+    /// Compares what a peer has with what is here.
+    fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
+        let feed = self.author.feed();
+        let have = self.replica.accepted.0.get(&feed).map_or(0, |(seq, _)| *seq);
+        self.continuity.hear(from, &heads, feed, have);
+        let same = heads.folded == self.replica.folded;
+        if same && heads.digest != Hash::ZERO && heads.digest != self.digest() {
+            let text =
+                format!("brokers {} and {} have the same events and different views", self.me.short(), from.short());
+            self.alarm("views.differ", text);
+        }
+        let peer = self.peers.entry(from).or_default();
+        peer.behind_ms = signed_difference(now.wall, heads.wall);
+        peer.stored = Frontier::default();
+        peer.heads = Some(heads);
+        self.pull(from, None);
+        self.check_clock();
+    }
+
+    /// Asks a peer for what it has and is missing here; of these feeds only, where they are named.
+    fn pull(&mut self, from: BrokerId, only: Option<&BTreeSet<Feed>>) {
+        let Some(heads) = self.peers.get(&from).and_then(|p| p.heads.as_ref()) else { return };
+        for (feed, (seq, _)) in &heads.durable.0 {
+            let have = self.replica.accepted.0.get(feed).map_or(0, |(seq, _)| *seq);
+            if *seq > have && only.is_none_or(|o| o.contains(feed)) {
+                let message = Message::Pull { feed: *feed, from: have + 1 };
+                self.out.push_back(Output::Send { to: from, message });
+            }
+        }
+    }
+
+    fn send_heads(&mut self, now: Now, to: BrokerId) {
+        let heads = Heads {
+            durable: self.replica.durable.clone(),
+            folded: self.replica.folded.clone(),
+            digest: self.digest(),
+            epoch: self.epoch(),
+            wall: now.wall,
+        };
+        self.out.push_back(Output::Send { to, message: Message::Heads(Box::new(heads)) });
+    }
+
+    /// What is due, whatever happened.
+    fn after(&mut self, now: Now) {
+        self.settle(now);
+        self.members.tick(now.mono);
+        for (to, data) in self.members.drain() {
+            self.out.push_back(Output::Send { to, message: Message::Gossip(data) });
+        }
+        let alive = self.members.alive();
+        if alive != self.alive {
+            self.alive = alive;
+            self.out.push_back(Output::Changed);
+        }
+        if now.mono >= self.next_heads {
+            self.next_heads = now.mono.plus(HEADS_EVERY_MS);
+            let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
+            for to in linked {
+                self.send_heads(now, to);
+            }
+            if self.replica.release_held(now.wall, &mut self.clock) {
+                self.out.push_back(Output::Changed);
+            }
+            if self.replica.held() > 0 {
+                let text = format!("{} events are from the future and are held until their time", self.replica.held());
+                self.alarm("event.held", text);
+            }
+        }
+        self.answer_spread(now);
+        self.time_out_forwarded(now);
+    }
+
+    /// Once it is clear whether the feed goes on, what waited for that is carried out.
+    fn settle(&mut self, now: Now) {
+        let members = self.other_members();
+        if self.continuity.settle(now.mono, &members) {
+            for (origin, actor, command) in std::mem::take(&mut self.waiting) {
+                self.command(now, origin, actor, command);
+            }
+        }
+    }
+
+    fn answer_spread(&mut self, now: Now) {
+        let peers = &self.peers;
+        let copies = |event: &EventRef| {
+            let has = |p: &&Peer| {
+                p.stored.contains(&event.feed, event.seq)
+                    || p.heads.as_ref().is_some_and(|h| h.durable.contains(&event.feed, event.seq))
+            };
+            u32::try_from(peers.values().filter(has).count()).unwrap_or(u32::MAX)
+        };
+        for (origin, result) in self.pending.spread(now.mono, copies) {
+            self.answer(origin, result);
+        }
+    }
+
+    fn time_out_forwarded(&mut self, now: Now) {
+        let due: Vec<u64> =
+            self.pending.forwarded.iter().filter(|(_, f)| now.mono >= f.until).map(|(n, _)| *n).collect();
+        for request in due {
+            if let Some(f) = self.pending.forwarded.remove(&request) {
+                let master = self.broker_name(f.master);
+                let result = Err(CommandError::Unanswered { master });
+                self.out.push_back(Output::Reply { token: f.token, result });
+            }
+        }
+    }
+
+    fn answer(&mut self, origin: Origin, result: Result<Outcome, CommandError>) {
+        self.out.push_back(match origin {
+            Origin::Local(token) => Output::Reply { token, result },
+            Origin::Peer(to, request) => {
+                Output::Send { to, message: Message::Forwarded { request, result: result.map(Box::new) } }
+            }
+        });
+    }
+
+    /// Raises an alarm, once for each text.
+    fn alarm(&mut self, code: &'static str, text: String) {
+        if self.alarmed.len() < limits::FRONTIER_HEADS && self.alarmed.insert((code, text.clone())) {
+            self.out.push_back(Output::Alarm { code, text });
+        }
+    }
+
+    fn check_clock(&mut self) {
+        let ahead = self.clock_ahead();
+        if ahead.unsigned_abs() > limits::CLOCK_WARN_MS {
+            let direction = if ahead > 0 { "ahead of" } else { "behind" };
+            let text =
+                format!("this broker's clock is {} s {direction} the other brokers", ahead.unsigned_abs() / 1_000);
+            self.alarm("clock.off", text);
+        }
+    }
+
+    /// How far this clock is ahead of the peers' median, in ms; negative where it is behind.
+    #[must_use]
+    pub fn clock_ahead(&self) -> i64 {
+        let mut behind: Vec<i64> =
+            self.peers.values().filter(|p| p.linked && p.heads.is_some()).map(|p| p.behind_ms).collect();
+        behind.sort_unstable();
+        behind.get(behind.len() / 2).copied().unwrap_or(0)
+    }
+
+    fn ahead_ms(&self) -> u64 {
+        u64::try_from(self.clock_ahead()).unwrap_or(0)
+    }
+
+    fn other_members(&self) -> BTreeSet<BrokerId> {
+        let states = self.replica.views.timelines().map(|(_, t)| t.state());
+        states.flat_map(|s| s.order.iter().copied()).filter(|b| *b != self.me).collect()
+    }
+
+    fn member_count(&self) -> u32 {
+        u32::try_from(self.other_members().len() + 1).unwrap_or(u32::MAX)
+    }
+
+    fn broker_name(&self, broker: BrokerId) -> String {
+        let known = self.replica.views.site(self.site).and_then(|s| s.brokers.get(&broker));
+        known.map_or_else(|| broker.short(), |b| b.name.to_string())
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+}
+
+fn signed_difference(ours: Wall, theirs: Wall) -> i64 {
+    let (a, b) = (i64::try_from(ours.0).unwrap_or(i64::MAX), i64::try_from(theirs.0).unwrap_or(i64::MAX));
+    a.saturating_sub(b)
+}

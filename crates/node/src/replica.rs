@@ -1,0 +1,186 @@
+//! What this broker has of every feed: in memory, on its disk, and folded into its views.
+
+use hostler_events::payload::{BrokerJoined, BrokerKeyReplaced};
+use hostler_events::{Event, Frontier, StoredEvent, verify_batch};
+use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
+use hostler_views::{Loaded, Views};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Events that are in the future, at most; beyond that, what a broken clock wrote waits on disk until a restart.
+const HELD: usize = 100_000;
+
+/// What became of events that a peer sent.
+#[derive(Default)]
+pub(crate) struct Accepted {
+    /// New ones, to be stored.
+    pub(crate) fresh: Vec<StoredEvent>,
+    /// Feeds of which something before these events is missing, and from where on.
+    pub(crate) missing: Vec<(Feed, u64)>,
+    /// True where events were put aside because their author's key is not known yet.
+    pub(crate) unknown_author: bool,
+    /// Texts about events that can't be: forged, or a second one in one place.
+    pub(crate) bad: Vec<Bad>,
+    /// True where the views changed.
+    pub(crate) changed: bool,
+}
+
+/// An event that can't be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Bad {
+    Fork(Feed, u64),
+    Forged(String),
+}
+
+/// What this broker has of every feed.
+#[derive(Default)]
+pub(crate) struct Replica {
+    pub(crate) views: Views,
+    /// In memory, on the way to the disk.
+    pub(crate) accepted: Frontier,
+    /// On the disk.
+    pub(crate) durable: Frontier,
+    /// In the views: not what is held.
+    pub(crate) folded: Frontier,
+    /// What was folded, and what the authors of that had seen.
+    pub(crate) seen: Frontier,
+    /// The greatest epoch in any header, by site.
+    pub(crate) epochs: BTreeMap<SiteId, Epoch>,
+    keys: BTreeMap<BrokerId, PublicKey>,
+    held: BTreeMap<(Wall, Feed, u64), Arc<Loaded>>,
+}
+
+impl Replica {
+    /// Keys that are known before any event is: from the token with which this broker joined.
+    pub(crate) fn trust(&mut self, keys: impl IntoIterator<Item = (BrokerId, PublicKey)>) {
+        for (broker, key) in keys {
+            self.keys.entry(broker).or_insert(key);
+        }
+    }
+
+    /// Takes in what is on the disk at a start.
+    pub(crate) fn load(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) {
+        for loaded in &events {
+            let r = loaded.reference;
+            self.accepted.raise(r.feed, r.seq, r.hash);
+            self.learn_key(loaded.event.as_ref());
+        }
+        self.durable = self.accepted.clone();
+        self.fold(events, wall, clock);
+    }
+
+    /// Takes in one's own event.
+    pub(crate) fn authored(&mut self, stored: &StoredEvent, wall: Wall, clock: &mut HlcClock) {
+        let r = stored.reference();
+        self.accepted.raise(r.feed, r.seq, r.hash);
+        let loaded = Arc::new(Loaded::new(stored));
+        self.learn_key(loaded.event.as_ref());
+        self.fold(vec![loaded], wall, clock);
+    }
+
+    /// Takes in what a peer sent.
+    pub(crate) fn accept(&mut self, events: Vec<StoredEvent>, wall: Wall, clock: &mut HlcClock) -> Accepted {
+        let mut out = Accepted::default();
+        let mut checked: Vec<(StoredEvent, PublicKey)> = Vec::new();
+        let mut heads = self.accepted.clone();
+        for stored in events {
+            let r = stored.reference();
+            let (have, hash) = heads.0.get(&r.feed).copied().unwrap_or_default();
+            if r.seq <= have {
+                let known = self.views.timelines().find_map(|(_, t)| t.find(r.feed, r.seq)).map(|l| l.reference);
+                if known.is_some_and(|k| k != r) {
+                    out.bad.push(Bad::Fork(r.feed, r.seq));
+                }
+                continue;
+            }
+            if r.seq != have + 1 {
+                if !out.missing.iter().any(|(feed, _)| *feed == r.feed) {
+                    out.missing.push((r.feed, have + 1));
+                }
+                continue;
+            }
+            if stored.header().previous != hash {
+                out.bad.push(Bad::Fork(r.feed, r.seq));
+                continue;
+            }
+            // A key that comes earlier in the same chunk counts, once the signature under it has been checked.
+            let Some(key) = self.keys.get(&r.feed.broker).copied() else {
+                out.unknown_author = true;
+                continue;
+            };
+            heads.raise(r.feed, r.seq, r.hash);
+            checked.push((stored, key));
+        }
+        if let Err(error) = verify_batch(checked.iter().map(|(e, k)| (e, *k))) {
+            out.bad.push(Bad::Forged(error.to_string()));
+            return out;
+        }
+        let mut loaded = Vec::with_capacity(checked.len());
+        for (stored, _) in checked {
+            let r = stored.reference();
+            self.accepted.raise(r.feed, r.seq, r.hash);
+            let event = Arc::new(Loaded::new(&stored));
+            self.learn_key(event.event.as_ref());
+            loaded.push(event);
+            out.fresh.push(stored);
+        }
+        out.changed = self.fold(loaded, wall, clock);
+        out
+    }
+
+    /// Folds what was held and is no longer in the future. True where the views changed.
+    pub(crate) fn release_held(&mut self, wall: Wall, clock: &mut HlcClock) -> bool {
+        let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0));
+        let due = std::mem::replace(&mut self.held, later);
+        !due.is_empty() && self.fold(due.into_values().collect(), wall, clock)
+    }
+
+    /// How many events are held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The highest incarnation of a broker that was seen.
+    pub(crate) fn latest_incarnation(&self, broker: BrokerId) -> u32 {
+        self.accepted.0.keys().filter(|f| f.broker == broker).map(|f| f.incarnation.ordinal).max().unwrap_or(0)
+    }
+
+    fn learn_key(&mut self, event: Option<&Event>) {
+        if let Some(
+            Event::BrokerJoined(BrokerJoined { broker, key, .. })
+            | Event::BrokerKeyReplaced(BrokerKeyReplaced { broker, key }),
+        ) = event
+        {
+            self.keys.insert(*broker, *key);
+        }
+    }
+
+    /// Folds what is not in the future and holds the rest. True where the views changed.
+    fn fold(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) -> bool {
+        let horizon = wall.plus(limits::HELD_AHEAD_MS);
+        let mut now = Vec::with_capacity(events.len());
+        for loaded in events {
+            let (r, hlc) = (loaded.reference, loaded.header.hlc);
+            if hlc.wall > horizon {
+                if self.held.len() < HELD {
+                    self.held.insert((hlc.wall, r.feed, r.seq), loaded);
+                }
+                continue;
+            }
+            clock.observe(hlc);
+            self.folded.raise(r.feed, r.seq, r.hash);
+            self.seen.raise(r.feed, r.seq, r.hash);
+            if let Some(frontier) = &loaded.header.frontier {
+                self.seen.join(frontier);
+            }
+            let epoch = self.epochs.entry(loaded.header.site).or_insert(Epoch::NONE);
+            *epoch = (*epoch).max(loaded.header.epoch);
+            now.push(loaded);
+        }
+        self.views.insert(now)
+    }
+}
+
+fn first_feed() -> Feed {
+    Feed { broker: BrokerId([0; 16]), incarnation: hostler_model::Incarnation { ordinal: 0, random: 0 } }
+}
