@@ -1,0 +1,199 @@
+//! Carrying bytes between a client and a host, both ways at once, without looking at them.
+//!
+//! The kernel moves them: `splice(2)` from one socket into a pipe and on into the other. A pipe is borrowed for as long
+//! as there is something to carry and given back before waiting, so an idle connection costs two sockets and a task.
+//! Who is connected with whom, and why, is decided before this and must not be known here.
+
+mod pipe;
+mod socket;
+
+pub use pipe::PipePool;
+
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// What is carried at once where `splice(2)` can't be used, in bytes.
+const COPY_BYTES: usize = 64 * 1024;
+
+/// One end of what is carried.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Side {
+    /// The client's.
+    Client,
+    /// The session host's.
+    Host,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "client",
+            Self::Host => "host",
+        })
+    }
+}
+
+/// A connection broke while bytes were carried. Clients that just go away end like this, too.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection to the {side} broke: {error}; the other side was closed")]
+pub struct RelayError {
+    /// Which side broke.
+    pub side: Side,
+    /// How.
+    pub error: io::Error,
+}
+
+/// What was carried, and how it ended.
+#[derive(Debug)]
+pub struct Relayed {
+    /// Bytes from the client to the host.
+    pub to_host_bytes: u64,
+    /// Bytes from the host to the client.
+    pub to_client_bytes: u64,
+    /// `Ok` where both sides said that they were done.
+    pub end: Result<(), RelayError>,
+}
+
+/// Carries bytes between the two until both have ended, or one breaks; then both are closed. One side's end of sending
+/// is passed on, and the other may go on sending.
+///
+/// To stop earlier, drop the future: that closes both, too.
+pub async fn relay(client: TcpStream, host: TcpStream, pipes: &PipePool) -> Relayed {
+    let (to_host, to_client) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (c, h) = (Half { stream: &client, side: Side::Client }, Half { stream: &host, side: Side::Host });
+    let both = async {
+        c.prepare()?;
+        h.prepare()?;
+        tokio::try_join!(carry(c, h, pipes, &to_host), carry(h, c, pipes, &to_client)).map(|_| ())
+    };
+    // In this order: what a side sent before it broke is still carried, unless the other side doesn't take it.
+    let end = tokio::select! {
+        biased;
+        end = both => end,
+        error = c.broken() => Err(error),
+        error = h.broken() => Err(error),
+    };
+    Relayed { to_host_bytes: to_host.into_inner(), to_client_bytes: to_client.into_inner(), end }
+}
+
+/// A stream, and whose it is.
+#[derive(Clone, Copy)]
+struct Half<'a> {
+    stream: &'a TcpStream,
+    side: Side,
+}
+
+impl Half<'_> {
+    fn error(self, error: io::Error) -> RelayError {
+        RelayError { side: self.side, error }
+    }
+
+    fn prepare(self) -> Result<(), RelayError> {
+        socket::prepare(self.stream).map_err(|e| self.error(e))
+    }
+
+    async fn readable(self) -> Result<(), RelayError> {
+        self.stream.readable().await.map_err(|e| self.error(e))
+    }
+
+    fn end_sending(self) -> Result<(), RelayError> {
+        socket::shut_down_sending(self.stream).map_err(|e| self.error(e))
+    }
+
+    /// Waits until the connection breaks. Without this, a reset would stay unnoticed while all that this side sent
+    /// waits for the other side to take it.
+    async fn broken(self) -> RelayError {
+        let error = match self.stream.ready(Interest::ERROR).await {
+            Ok(_) => match self.stream.take_error() {
+                Ok(Some(error)) | Err(error) => error,
+                // Already told to whoever read or wrote last, and what they do about it ends the relay.
+                Ok(None) => std::future::pending().await,
+            },
+            Err(error) => error,
+        };
+        self.error(error)
+    }
+}
+
+/// Why carrying paused.
+enum Pause {
+    /// Nothing to read for now.
+    Idle,
+    /// The sender has ended.
+    End,
+    /// `splice(2)` doesn't work here; nothing was read.
+    NoSplice,
+}
+
+/// One direction, to its end.
+async fn carry(from: Half<'_>, to: Half<'_>, pipes: &PipePool, carried: &AtomicU64) -> Result<(), RelayError> {
+    loop {
+        from.readable().await?;
+        let pause = match pipes.take() {
+            Some(pipe) => carry_by_pipe(from, to, pipe, carried).await?,
+            None => carry_by_copy(from, to, carried).await?,
+        };
+        match pause {
+            Pause::Idle => {}
+            Pause::End => return to.end_sending(),
+            Pause::NoSplice => pipes.stop_splicing(),
+        }
+    }
+}
+
+/// Everything that is there to read. The pipe is always empty before it is filled: so "would block" on filling it can
+/// only be the socket's word.
+async fn carry_by_pipe(
+    from: Half<'_>,
+    to: Half<'_>,
+    mut pipe: pipe::Borrowed<'_>,
+    carried: &AtomicU64,
+) -> Result<Pause, RelayError> {
+    loop {
+        match from.stream.try_io(Interest::READABLE, || pipe.fill(from.stream.as_fd())) {
+            Ok(0) => return Ok(Pause::End),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
+            Err(e) if pipe::says_no_splice(&e) => return Ok(Pause::NoSplice),
+            Err(e) => return Err(from.error(e)),
+        }
+        while pipe.held_bytes() > 0 {
+            // This is also where the task yields when it has had its share.
+            let sent = to.stream.async_io(Interest::WRITABLE, || pipe.drain(to.stream.as_fd())).await;
+            carried.fetch_add(sent.map_err(|e| to.error(e))? as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The same through this process's memory.
+async fn carry_by_copy(from: Half<'_>, to: Half<'_>, carried: &AtomicU64) -> Result<Pause, RelayError> {
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let mut rest = match from.stream.try_read(&mut buffer) {
+            Ok(0) => return Ok(Pause::End),
+            Ok(n) => &buffer[..n],
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
+            Err(e) => return Err(from.error(e)),
+        };
+        while !rest.is_empty() {
+            to.stream.writable().await.map_err(|e| to.error(e))?;
+            match to.stream.try_write(rest) {
+                Ok(0) => return Err(to.error(io::ErrorKind::WriteZero.into())),
+                Ok(sent) => {
+                    carried.fetch_add(sent as u64, Ordering::Relaxed);
+                    rest = &rest[sent..];
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(to.error(e)),
+            }
+            tokio::task::consume_budget().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
