@@ -1,0 +1,406 @@
+//! The broker's actor: the machine of `hostler_node` between its log, its peers and those who give commands.
+
+use crate::backend::{BrokerNow, LogQuery, Snapshot};
+use crate::shared::Shared;
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
+use hostler_events::{Actor as Who, Frontier};
+use hostler_log_rocks::{LogHandle, RocksReader};
+use hostler_model::{BrokerId, Feed, GatewayId, MemberRole, Now, PublicKey, SiteId, limits};
+use hostler_node::{Command, CommandError, Input, Node, Outcome, Output};
+use hostler_views::{Entry, State};
+use hostler_wire::DatagramError;
+use hostler_wire::messages::peer::PeerFrame;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tracing::{debug, error, warn};
+
+/// Messages that wait for this actor; whoever has more waits or hears "busy".
+pub(crate) const MAILBOX: usize = 4_096;
+/// Alarms that are shown; the latest stay.
+const ALARMS: usize = 64;
+/// How often readers get a fresh look at the other brokers, in ms.
+const REFRESH_MS: u64 = 1_000;
+/// Copying the state for readers may take this share of the time at most: one part in so many.
+const PUBLISH_SHARE: u32 = 8;
+
+/// Carry out a command.
+pub(crate) struct DoCommand {
+    /// Who wants it.
+    pub(crate) actor: Who,
+    /// What.
+    pub(crate) command: Command,
+}
+
+impl Message for DoCommand {
+    type Result = Result<Outcome, CommandError>;
+}
+
+/// What a peer's link says.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) enum FromPeer {
+    /// The link is up; it is in [`Shared::peers`] already.
+    Up(BrokerId),
+    /// It is gone.
+    Down(BrokerId),
+    /// The peer says something.
+    Says(BrokerId, Box<hostler_node::Message>),
+}
+
+/// A gateway's link is up and carries so many connections, or it is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct GatewayIs(pub(crate) GatewayId, pub(crate) Option<u32>);
+
+/// A part of the log.
+pub(crate) struct ReadLog(pub(crate) LogQuery);
+
+impl Message for ReadLog {
+    type Result = Vec<Entry>;
+}
+
+/// Something that seating found out.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Alarm(pub &'static str, pub(crate) String);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Appended(u64);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Tick;
+
+/// The broker's actor.
+pub(crate) struct NodeActor {
+    node: Node,
+    site: SiteId,
+    trusted: Vec<(BrokerId, PublicKey)>,
+    shared: Arc<Shared>,
+    log: LogHandle,
+    reader: RocksReader,
+    waiting: HashMap<u64, oneshot::Sender<Result<Outcome, CommandError>>>,
+    next_token: u64,
+    /// Answers that wait until readers see what they are about.
+    unpublished: Vec<(u64, Result<Outcome, CommandError>)>,
+    changed: bool,
+    published_at: Option<Instant>,
+    publishing_took: Duration,
+    main: Arc<State>,
+    own: Arc<State>,
+    gateways: BTreeMap<GatewayId, u32>,
+    alarms: Vec<(String, String)>,
+    timer: Option<SpawnHandle>,
+}
+
+impl NodeActor {
+    /// The actor around a node.
+    #[must_use]
+    pub(crate) fn new(
+        node: Node,
+        site: SiteId,
+        trusted: Vec<(BrokerId, PublicKey)>,
+        shared: Arc<Shared>,
+        log: LogHandle,
+        reader: RocksReader,
+    ) -> Self {
+        Self {
+            node,
+            site,
+            trusted,
+            shared,
+            log,
+            reader,
+            waiting: HashMap::new(),
+            next_token: 0,
+            unpublished: Vec::new(),
+            changed: true,
+            published_at: None,
+            publishing_took: Duration::ZERO,
+            main: Arc::default(),
+            own: Arc::default(),
+            gateways: BTreeMap::new(),
+            alarms: Vec::new(),
+            timer: None,
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    fn handle_input(&mut self, input: Input, ctx: &mut Context<Self>) {
+        self.node.handle(self.now(), input);
+        self.drain(ctx);
+    }
+
+    /// Carries out what the machine says, then sets the alarm clock.
+    fn drain(&mut self, ctx: &mut Context<Self>) {
+        while let Some(output) = self.node.poll() {
+            self.carry_out(output, ctx);
+        }
+        if self.changed && self.publishing_is_due() {
+            self.publish();
+        }
+        if !self.changed {
+            for (token, result) in std::mem::take(&mut self.unpublished) {
+                if let Some(waiting) = self.waiting.remove(&token) {
+                    // Whoever gave the command may have gone away.
+                    let _ = waiting.send(result);
+                }
+            }
+        }
+        self.arm(ctx);
+    }
+
+    fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
+        match output {
+            Output::Append { batch, events } => {
+                let me = ctx.address();
+                let done = Box::new(move |result: Result<(), hostler_log::LogError>| match result {
+                    // Bounded by the log's own queue.
+                    Ok(()) => me.do_send(Appended(batch)),
+                    Err(error) => fatal(&error.to_string()),
+                });
+                if self.log.try_append(events, done).is_err() {
+                    fatal("the log takes nothing more: its queue is full or it has stopped");
+                }
+            }
+            Output::Send { to, message } => self.send(to, message),
+            Output::SendLog { to, feed, from } => self.send_log(to, feed, from),
+            Output::Reply { token, result } => self.unpublished.push((token, result)),
+            Output::Changed => self.changed = true,
+            Output::Alarm { code, text } => self.alarm(code, text),
+        }
+    }
+
+    fn send(&self, to: BrokerId, message: hostler_node::Message) {
+        let Some(link) = self.shared.peers.get(to) else { return };
+        if let hostler_node::Message::Gossip(data) = &message {
+            // A datagram may be lost; one that can't be is a fault.
+            if let Err(error @ DatagramError::TooLong { .. }) = link.connection.send_datagram(data.clone()) {
+                warn!(%error, "membership datagram not sent");
+            }
+            return;
+        }
+        // What finds no room is asked for again: peers compare heads every second.
+        if let Err(error) = link.sender.try_send(&PeerFrame::Node(Box::new(message))) {
+            debug!(%error, peer = %to.short(), "message to a peer not sent");
+        }
+    }
+
+    fn send_log(&self, to: BrokerId, feed: Feed, from: u64) {
+        match self.reader.read(feed, from, limits::CHUNK_BYTES) {
+            Ok(events) if events.is_empty() => {}
+            Ok(events) => {
+                let bytes = events.iter().map(|e| e.bytes().clone()).collect();
+                self.send(to, hostler_node::Message::Chunk(bytes));
+            }
+            Err(error) => fatal(&error.to_string()),
+        }
+    }
+
+    fn alarm(&mut self, code: &str, text: String) {
+        warn!(code, "{text}");
+        let alarm = (code.to_string(), text);
+        if !self.alarms.contains(&alarm) {
+            if self.alarms.len() >= ALARMS {
+                self.alarms.remove(0);
+            }
+            self.alarms.push(alarm);
+            self.changed = true;
+        }
+    }
+
+    /// Readers get a copy of the state. Copying a large one for every event would take all the time, so its share of
+    /// the time is limited.
+    fn publishing_is_due(&self) -> bool {
+        self.published_at.is_none_or(|at| at.elapsed() >= self.publishing_took * PUBLISH_SHARE)
+    }
+
+    fn publish(&mut self) {
+        let start = Instant::now();
+        let views = self.node.views();
+        let own = views.site(self.site);
+        if own.is_some_and(|s| *s != *self.own) {
+            self.own = Arc::new(own.cloned().unwrap_or_default());
+        }
+        if views.main_site() == Some(self.site) {
+            self.main = self.own.clone();
+        } else if let Some(main) = views.main() {
+            self.main = Arc::new(main.clone());
+        }
+        let alive = self.node.alive();
+        let members = self.own.order.iter().map(|id| {
+            let (lag_events, clock_behind_ms) = self.node.peer_lag(*id).unwrap_or_default();
+            (*id, BrokerNow { alive: alive.contains(id), lag_events, clock_behind_ms })
+        });
+        let brokers = members.collect();
+        self.set_roster();
+        let snapshot = Snapshot {
+            me: self.shared.me,
+            site_id: self.site,
+            main: self.main.clone(),
+            site: self.own.clone(),
+            master: self.node.master(),
+            digest: self.node.digest(),
+            durable: self.node.durable().clone(),
+            brokers,
+            gateways: self.gateways.clone(),
+            alarms: self.alarms.clone(),
+            events: self.node.durable().0.values().map(|(seq, _)| seq).sum(),
+        };
+        self.shared.snapshot.send_replace(Arc::new(snapshot));
+        self.changed = false;
+        self.published_at = Some(Instant::now());
+        self.publishing_took = start.elapsed();
+    }
+
+    /// Who may connect: exactly the keys that the views hold now.
+    fn set_roster(&self) {
+        let states = || self.node.views().timelines().map(|(_, t)| t.state());
+        let brokers: Vec<_> =
+            states().flat_map(|s| s.order.iter().filter_map(|id| Some((s.brokers.get(id)?.key, id.0)))).collect();
+        let roster = &self.shared.roster;
+        if brokers.is_empty() {
+            // The log has not come yet.
+            roster.set(MemberRole::Broker, self.trusted.iter().map(|(id, key)| (*key, id.0)));
+        } else {
+            roster.set(MemberRole::Broker, brokers);
+        }
+        let own = &self.own;
+        roster.set(MemberRole::Gateway, own.gateways.iter().map(|(id, g)| (g.key.value, id.0)));
+        roster.set(MemberRole::Agent, own.hosts.iter().map(|(id, h)| (h.key.value, id.0)));
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let now = self.now().mono;
+        let mut wait_ms = self.node.deadline().map_or(1_000, |at| at.since(now));
+        if self.changed {
+            wait_ms = wait_ms.min(u64::try_from(self.publishing_took.as_millis()).unwrap_or(1) + 1);
+        }
+        self.timer = Some(ctx.notify_later(Tick, Duration::from_millis(wait_ms.max(1))));
+    }
+}
+
+/// The log can't be trusted any more: nothing may be answered after that. What was acknowledged is there at the next
+/// start.
+pub(crate) fn fatal(why: &str) {
+    error!("{why}; this broker ends now, and everything that it acknowledged is there when it starts again");
+    std::process::exit(70);
+}
+
+impl Actor for NodeActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        // How far the others are behind changes without an event.
+        ctx.run_interval(Duration::from_millis(REFRESH_MS), |me, ctx| {
+            me.changed = true;
+            me.drain(ctx);
+        });
+        self.drain(ctx);
+    }
+}
+
+impl Handler<DoCommand> for NodeActor {
+    type Result = ResponseFuture<Result<Outcome, CommandError>>;
+
+    fn handle(&mut self, message: DoCommand, ctx: &mut Self::Context) -> Self::Result {
+        self.next_token += 1;
+        let token = self.next_token;
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(token, sender);
+        let command = Box::new(message.command);
+        self.handle_input(Input::Command { token, actor: message.actor, command }, ctx);
+        Box::pin(async move { receiver.await.unwrap_or(Err(CommandError::Busy)) })
+    }
+}
+
+impl Handler<FromPeer> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, message: FromPeer, ctx: &mut Self::Context) {
+        let input = match message {
+            FromPeer::Up(peer) => Input::Linked(peer),
+            FromPeer::Down(peer) => Input::Unlinked(peer),
+            FromPeer::Says(from, message) => Input::Message { from, message: *message },
+        };
+        self.handle_input(input, ctx);
+    }
+}
+
+impl Handler<GatewayIs> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, message: GatewayIs, ctx: &mut Self::Context) {
+        match message.1 {
+            Some(connections) => self.gateways.insert(message.0, connections),
+            None => self.gateways.remove(&message.0),
+        };
+        self.changed = true;
+        self.drain(ctx);
+    }
+}
+
+impl Handler<ReadLog> for NodeActor {
+    type Result = actix::MessageResult<ReadLog>;
+
+    fn handle(&mut self, ReadLog(query): ReadLog, _: &mut Self::Context) -> Self::Result {
+        let entries = self.node.views().timeline(self.site).map_or(&[][..], |t| t.entries());
+        let after = |e: &Entry| query.after.is_some_and(|a| a == e.loaded.reference);
+        let from = entries.iter().rposition(after).map_or(0, |at| at + 1);
+        let from = from.max(entries.len().saturating_sub(query.limit));
+        actix::MessageResult(entries[from..].to_vec())
+    }
+}
+
+impl Handler<Alarm> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, Alarm(code, text): Alarm, ctx: &mut Self::Context) {
+        self.alarm(code, text);
+        self.drain(ctx);
+    }
+}
+
+impl Handler<Appended> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, Appended(batch): Appended, ctx: &mut Self::Context) {
+        self.handle_input(Input::Appended { batch }, ctx);
+    }
+}
+
+impl Handler<Tick> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
+        self.timer = None;
+        self.handle_input(Input::Tick, ctx);
+    }
+}
+
+/// Nothing yet: before the first snapshot is published.
+pub(crate) fn empty_snapshot(me: BrokerId, site_id: SiteId) -> Arc<Snapshot> {
+    Arc::new(Snapshot {
+        me,
+        site_id,
+        main: Arc::default(),
+        site: Arc::default(),
+        master: None,
+        digest: hostler_events::Hash::ZERO,
+        durable: Frontier::default(),
+        brokers: BTreeMap::new(),
+        gateways: BTreeMap::new(),
+        alarms: Vec::new(),
+        events: 0,
+    })
+}

@@ -1,0 +1,120 @@
+//! What REST needs of the running broker. The actors implement it; the tests of REST have one of their own.
+
+use futures::future::BoxFuture;
+use hostler_events::{Actor, EventRef, Frontier, Hash};
+use hostler_model::{BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Wall};
+use hostler_node::{Command, CommandError, Outcome};
+use hostler_seating::explanation::Explanation;
+use hostler_seating::report::Session;
+use hostler_seating::seat::{NoSeat, Placement, SeatRequest};
+use hostler_views::{Entry, State};
+use hostler_wire::MemberKey;
+use hostler_wire::messages::agent::SessionOrder;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The broker as it is now: the views, and what is known of the others at this moment.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// This broker.
+    pub me: BrokerId,
+    /// Its site.
+    pub site_id: SiteId,
+    /// The main site's state: the farm's name, administrators, settings.
+    pub main: Arc<State>,
+    /// This site's state.
+    pub site: Arc<State>,
+    /// The master and its epoch, as far as this broker knows.
+    pub master: Option<(BrokerId, Epoch)>,
+    /// Digest of the views.
+    pub digest: Hash,
+    /// For every feed the last event on the disk.
+    pub durable: Frontier,
+    /// What is known of every broker of the site.
+    pub brokers: BTreeMap<BrokerId, BrokerNow>,
+    /// Gateways whose link is up, and how many connections each carries.
+    pub gateways: BTreeMap<GatewayId, u32>,
+    /// What an administrator should know: a stable code and a text.
+    pub alarms: Vec<(String, String)>,
+    /// Events that are in the log.
+    pub events: u64,
+}
+
+/// What is known of a broker at this moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BrokerNow {
+    /// Whether it is alive, this broker included.
+    pub alive: bool,
+    /// Events of this broker's disk that it lacks.
+    pub lag_events: u64,
+    /// How far its clock is behind this broker's, in ms.
+    pub clock_behind_ms: i64,
+}
+
+/// A host as seating sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostNow {
+    /// The host.
+    pub host: HostId,
+    /// What the site machine knows of it; `None` before its first report.
+    pub view: Option<hostler_seating::site::HostView>,
+}
+
+/// A session, and where it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionNow {
+    /// The host.
+    pub host: HostId,
+    /// The session.
+    pub session: Session,
+}
+
+/// Why the log can't be read further.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BackendError {
+    /// Too much to do.
+    #[error("this broker is busy; try again in a moment")]
+    Busy,
+    /// No such session, or its host is gone.
+    #[error("there is no session {0}; list them with: hostler session list")]
+    NoSession(SessionId),
+    /// Its host does not answer.
+    #[error("the session's host does not answer")]
+    HostSilent,
+    /// The host could not do it.
+    #[error("the host could not do it: {0}")]
+    Host(String),
+}
+
+/// What part of the log is wanted: the latest events, the newest last.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LogQuery {
+    /// How many at most.
+    pub limit: usize,
+    /// Only what came after this event arrived here; for following.
+    pub after: Option<EventRef>,
+}
+
+/// What REST needs of the running broker.
+pub trait Backend: Send + Sync + 'static {
+    /// The broker as it is now. Cheap.
+    fn snapshot(&self) -> Arc<Snapshot>;
+    /// This broker's key: it signs tickets and logons to the administration.
+    fn key(&self) -> &MemberKey;
+    /// The present moment.
+    fn wall(&self) -> Wall;
+    /// Carries out a command.
+    fn command(&self, actor: Actor, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>>;
+    /// Finds a place: on the user's home broker.
+    fn seat(&self, request: SeatRequest) -> BoxFuture<'_, Result<Box<Placement>, NoSeat>>;
+    /// All hosts, as seating sees them.
+    fn hosts(&self) -> BoxFuture<'_, Result<Vec<HostNow>, BackendError>>;
+    /// All sessions.
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionNow>, BackendError>>;
+    /// Does something with a session.
+    fn order(&self, session: SessionId, order: SessionOrder) -> BoxFuture<'_, Result<(), BackendError>>;
+    /// Why a session is where it is; `None` where it had no seat.
+    fn explain(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Explanation>, BackendError>>;
+    /// A part of this site's log, in its order.
+    fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>>;
+}

@@ -1,0 +1,48 @@
+//! What a broker needs to run: what is local to its machine. Everything else is in the log.
+
+use hostler_model::{BrokerId, PublicKey, SiteId};
+use hostler_wire::MemberKey;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a broker listens on its machine: one port per level of trust.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listen {
+    /// UDP: joining.
+    pub join: SocketAddr,
+    /// TCP: HTTPS; UDP: gateways.
+    pub access: SocketAddr,
+    /// UDP: agents.
+    pub agent: SocketAddr,
+    /// UDP: brokers.
+    pub peer: SocketAddr,
+}
+
+/// What a broker needs to run.
+#[derive(Clone)]
+pub struct BrokerConfig {
+    /// This broker.
+    pub me: BrokerId,
+    /// Its site.
+    pub site: SiteId,
+    /// Its key.
+    pub key: Arc<MemberKey>,
+    /// Where its log is.
+    pub data_dir: PathBuf,
+    /// Where it listens.
+    pub listen: Listen,
+    /// Brokers that it knows from the token with which it joined, until it has the log.
+    pub trusted: Vec<TrustedBroker>,
+}
+
+/// A broker that is known before the log is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustedBroker {
+    /// Its id.
+    pub id: BrokerId,
+    /// Its key.
+    pub key: PublicKey,
+    /// Where it talks to other brokers.
+    pub peer: hostler_model::Address,
+}

@@ -1,0 +1,250 @@
+//! What a request does, whichever door it came through: find the user's home broker, ask the site, present a ticket.
+
+use crate::actors::node::{DoCommand, NodeActor, ReadLog};
+use crate::actors::site::{
+    Decide, ExplainSession, GetHosts, GetSessions, OrderSession, SiteActor, TakeTicket, Unreachable,
+};
+use crate::backend::{Backend, BackendError, HostNow, LogQuery, SessionNow, Snapshot};
+use crate::serving::serving;
+use crate::shared::Shared;
+use actix::Addr;
+use ed25519_dalek::VerifyingKey;
+use futures::future::BoxFuture;
+use hostler_events::Actor;
+use hostler_model::{BrokerId, HostId, SeatId, SessionId, UserName, Wall, limits};
+use hostler_node::{Command, CommandError, Outcome};
+use hostler_rdp::{SignedTicket, Ticket, UserMatch, match_user};
+use hostler_seating::explanation::Explanation;
+use hostler_seating::home::home_order;
+use hostler_seating::seat::{Door, NoSeat, Placement, SeatRequest, TicketClaim, TicketRefusal};
+use hostler_views::Entry;
+use hostler_wire::MemberKey;
+use hostler_wire::messages::agent::SessionOrder;
+use hostler_wire::messages::gateway::{GatewayToBroker, Route, TurnedAway};
+use hostler_wire::messages::peer::PeerFrame;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+/// How long a home broker that has taken a request up may take, in ms: the site's own limits are below that.
+const DECISION_MS: u64 = 120_000;
+
+/// What a request does.
+pub struct Handle {
+    shared: Arc<Shared>,
+    node: Addr<NodeActor>,
+    site: Addr<SiteActor>,
+}
+
+impl Handle {
+    /// For the broker with these actors.
+    #[must_use]
+    pub(crate) fn new(shared: Arc<Shared>, node: Addr<NodeActor>, site: Addr<SiteActor>) -> Self {
+        Self { shared, node, site }
+    }
+
+    /// What a gateway's client gets.
+    pub(crate) async fn answer_gateway(&self, message: GatewayToBroker) -> Result<Route, TurnedAway> {
+        let snapshot = self.snapshot();
+        if !serving_now(&snapshot).contains(&self.shared.me) {
+            return Err(TurnedAway::NotServing);
+        }
+        match message {
+            GatewayToBroker::Seat { user, client, avoid, .. } => {
+                let user = known_user(&snapshot, &user)?;
+                let request = SeatRequest { user, item: None, client: Some(client), door: Door::Open, avoid };
+                let placement = self.find_seat(request).await?;
+                self.route(&placement)
+            }
+            GatewayToBroker::Take { ticket, .. } => self.take(&ticket, true).await,
+            _ => Err(TurnedAway::NotServing),
+        }
+    }
+
+    /// What another broker asked for.
+    pub(crate) async fn answer_peer(&self, frame: PeerFrame) -> Option<PeerFrame> {
+        Some(match frame {
+            PeerFrame::Seat { request, seat } => PeerFrame::Seated { request, result: self.decide(*seat).await },
+            PeerFrame::Take { request, ticket } => {
+                PeerFrame::Taken { request, result: self.take(&ticket, false).await }
+            }
+            PeerFrame::Explain { request, session, .. } => {
+                let explained = self.site.send(ExplainSession(session)).await.ok()?;
+                PeerFrame::Explained { request, explanation: explained.ok().flatten().map(Box::new) }
+            }
+            _ => return None,
+        })
+    }
+
+    /// A gateway could not reach a host. The seat was given out by the user's home broker, so all are told.
+    pub(crate) fn unreachable(&self, host: HostId, seat: SeatId) {
+        self.unreachable_here(host, seat);
+        self.shared.peers.tell_all(&PeerFrame::Unreachable { host, seat });
+    }
+
+    /// Another broker's gateway could not reach a host.
+    pub(crate) fn unreachable_here(&self, host: HostId, seat: SeatId) {
+        self.site.do_send(Unreachable(host, seat));
+    }
+
+    /// The signed ticket for a placement.
+    #[must_use]
+    pub fn ticket(&self, placement: &Placement) -> SignedTicket {
+        let ticket = Ticket {
+            id: placement.ticket,
+            user: hostler_rdp::UserTag::of(&placement.user),
+            item: placement.item,
+            host: placement.host,
+            seat: placement.seat,
+            issuer: self.shared.me,
+            issued_at: self.wall(),
+        };
+        ticket.sign(&ed25519_dalek::SigningKey::from_bytes(self.shared.key.secret()))
+    }
+
+    async fn decide(&self, request: SeatRequest) -> Result<Box<Placement>, NoSeat> {
+        self.site.send(Decide(request)).await.unwrap_or(Err(NoSeat::Busy))
+    }
+
+    /// Asks the user's home broker; where it does not answer in time, the next in the hash decides.
+    async fn find_seat(&self, request: SeatRequest) -> Result<Box<Placement>, NoSeat> {
+        let serving = serving_now(&self.snapshot());
+        for home in home_order(&request.user, &serving) {
+            if home == self.shared.me {
+                return self.decide(request).await;
+            }
+            match self.ask_home(home, &request).await {
+                Some(result) => return result,
+                None => info!(home = %home.short(), user = ?request.user.as_str(), "home broker passed over"),
+            }
+        }
+        Err(NoSeat::Busy)
+    }
+
+    /// `None` where the broker does not take the request up in time, or goes away.
+    async fn ask_home(&self, home: BrokerId, request: &SeatRequest) -> Option<Result<Box<Placement>, NoSeat>> {
+        let seat = Box::new(request.clone());
+        let mut asked = self.shared.peers.ask(home, |request| PeerFrame::Seat { request, seat })?;
+        let early = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut asked.answer => answer.ok()?,
+            working = timeout(early, &mut asked.working) => {
+                working.ok()?.ok()?;
+                timeout(Duration::from_millis(DECISION_MS), &mut asked.answer).await.ok()?.ok()?
+            }
+        };
+        match answer {
+            PeerFrame::Seated { result, .. } => Some(result),
+            _ => None,
+        }
+    }
+
+    fn route(&self, placement: &Placement) -> Result<Route, TurnedAway> {
+        let snapshot = self.snapshot();
+        let host = snapshot.site.hosts.get(&placement.host).ok_or(TurnedAway::NotServing)?;
+        Ok(Route {
+            host: placement.host,
+            address: host.address.value.clone(),
+            seat: placement.seat,
+            user: Some(placement.user.clone()),
+        })
+    }
+
+    /// Presents a ticket to its host's agent: over this broker's link, or over another broker's.
+    async fn take(&self, token: &[u8], ask_others: bool) -> Result<Route, TurnedAway> {
+        let signed = Ticket::parse(token).map_err(|_| TicketRefusal::Forged)?;
+        let snapshot = self.snapshot();
+        let issuer = snapshot.site.brokers.get(&signed.unverified().issuer).filter(|b| !b.removed);
+        let key = issuer.and_then(|b| VerifyingKey::from_bytes(&b.key.0).ok()).ok_or(TicketRefusal::Forged)?;
+        let ticket = signed.verify(&key).map_err(|_| TicketRefusal::Forged)?;
+        let host = snapshot.site.hosts.get(&ticket.host).ok_or(TicketRefusal::HostUnreachable)?;
+        let claim = TicketClaim { ticket: ticket.id, seat: ticket.seat, host: ticket.host };
+        let route = Route { host: ticket.host, address: host.address.value.clone(), seat: ticket.seat, user: None };
+        let here = self.site.send(TakeTicket(claim, ticket.issued_at)).await.ok().flatten();
+        match here {
+            Some(Ok(())) => return Ok(route),
+            Some(Err(why)) if why != TicketRefusal::HostUnreachable => {
+                warn!(ticket = %ticket.id.short(), %why, "ticket refused");
+                return Err(why.into());
+            }
+            _ => {}
+        }
+        for peer in serving_now(&snapshot).into_iter().filter(|b| ask_others && *b != self.shared.me) {
+            let bytes = token.to_vec();
+            let Some(mut asked) = self.shared.peers.ask(peer, |request| PeerFrame::Take { request, ticket: bytes })
+            else {
+                continue;
+            };
+            let wait = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
+            match timeout(wait, &mut asked.answer).await {
+                Ok(Ok(PeerFrame::Taken {
+                    result: Err(TurnedAway::Ticket(TicketRefusal::HostUnreachable)), ..
+                })) => {}
+                Ok(Ok(PeerFrame::Taken { result, .. })) => return result,
+                _ => {}
+            }
+        }
+        Err(TicketRefusal::HostUnreachable.into())
+    }
+}
+
+impl Backend for Handle {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot.borrow().clone()
+    }
+
+    fn key(&self) -> &MemberKey {
+        &self.shared.key
+    }
+
+    fn wall(&self) -> Wall {
+        self.shared.clock.now().wall
+    }
+
+    fn command(&self, actor: Actor, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>> {
+        Box::pin(async move { self.node.send(DoCommand { actor, command }).await.unwrap_or(Err(CommandError::Busy)) })
+    }
+
+    fn seat(&self, request: SeatRequest) -> BoxFuture<'_, Result<Box<Placement>, NoSeat>> {
+        Box::pin(self.find_seat(request))
+    }
+
+    fn hosts(&self) -> BoxFuture<'_, Result<Vec<HostNow>, BackendError>> {
+        Box::pin(async move { self.site.send(GetHosts).await.map_err(|_| BackendError::Busy) })
+    }
+
+    fn sessions(&self) -> BoxFuture<'_, Result<Vec<SessionNow>, BackendError>> {
+        Box::pin(async move { self.site.send(GetSessions).await.map_err(|_| BackendError::Busy) })
+    }
+
+    fn order(&self, session: SessionId, order: SessionOrder) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move { self.site.send(OrderSession(session, order)).await.unwrap_or(Err(BackendError::Busy)) })
+    }
+
+    fn explain(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Explanation>, BackendError>> {
+        Box::pin(async move { self.site.send(ExplainSession(session)).await.unwrap_or(Err(BackendError::Busy)) })
+    }
+
+    fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>> {
+        Box::pin(async move { self.node.send(ReadLog(query)).await.map_err(|_| BackendError::Busy) })
+    }
+}
+
+/// The brokers that take work now, by priority.
+fn serving_now(snapshot: &Snapshot) -> Vec<BrokerId> {
+    let alive: BTreeSet<BrokerId> = snapshot.brokers.iter().filter(|(_, b)| b.alive).map(|(id, _)| *id).collect();
+    serving(&snapshot.site, &alive)
+}
+
+/// The user whom a name stands for that may be cut off.
+fn known_user(snapshot: &Snapshot, hint: &str) -> Result<UserName, NoSeat> {
+    match match_user(hint, snapshot.site.user_names()) {
+        UserMatch::Exact(user) | UserMatch::UniquePrefix(user) => Ok(user),
+        UserMatch::Ambiguous | UserMatch::Unknown => {
+            Err(NoSeat::UnknownUser(hint.chars().take(limits::NAME_BYTES).collect()))
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The broker service: actors around the machines of `hostler_node` and `hostler_seating`, and REST. What is decided is
+//! decided in those machines; here are sockets, disks and clocks.
+//!
+//! The way of a seat: `actors::gateway_link` or `rest` → [`Handle`] → (the home broker, over `actors::peer_link`) →
+//! `actors::site` → `actors::agent_link` → the agent, and back. The way of a command: `rest` → [`Handle`] →
+//! `actors::node` → the log's thread → `actors::peer_link` → the other brokers.
+
+mod actors;
+pub mod backend;
+mod catalog;
+mod clock;
+mod config;
+mod handle;
+mod join;
+pub mod rest;
+mod run;
+mod serving;
+mod shared;
+
+pub use clock::Clock;
+pub use config::{BrokerConfig, Listen, TrustedBroker};
+pub use handle::Handle;
+pub use run::{Broker, StartError};

@@ -1,0 +1,109 @@
+//! Whose request it is, and what they may do. Every endpoint but the logon takes a [`Caller`], so none can be reached
+//! without one.
+
+use super::api_token::ApiToken;
+use super::login_token::LoginToken;
+use super::problem::Problem;
+use super::server::Rest;
+use crate::backend::Snapshot;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use hostler_events::Actor;
+use hostler_events::payload::Role;
+use hostler_model::AdminId;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Characters of a bearer token that are looked at.
+const TOKEN_CHARACTERS: usize = 512;
+
+/// An administrator who proved who they are, and the broker as it was at that moment.
+pub(crate) struct Caller {
+    /// Who.
+    pub(crate) admin: AdminId,
+    /// Their highest role in this site; nothing where they have none here.
+    pub(crate) role: Option<Role>,
+    /// Where they come from.
+    pub(crate) address: Option<IpAddr>,
+    /// The broker as it was when the request came.
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+impl Caller {
+    /// Refuses whoever has a lesser role here.
+    pub(crate) fn needs(&self, least: Role) -> Result<(), Problem> {
+        if self.role.is_some_and(|role| role >= least) {
+            return Ok(());
+        }
+        let text = format!("this takes the role {}, which you do not have here", role_name(least));
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", text))
+    }
+
+    /// As whom commands are given.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Admin(self.admin)
+    }
+
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let rest = request.app_data::<web::Data<Rest>>().ok_or_else(Problem::internal)?;
+        let header = request.headers().get(AUTHORIZATION).and_then(|v| v.to_str().ok());
+        let token = header.and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = token.filter(|(_, t)| t.len() <= TOKEN_CHARACTERS) else {
+            return Err(Problem::unauthorized("log in first: this request carries no bearer token"));
+        };
+        let snapshot = rest.backend.snapshot();
+        let now = rest.backend.wall();
+        let token = token.trim();
+        let admin = if LoginToken::looks_like(token) {
+            LoginToken::verify(token, &snapshot, now).map(|t| t.admin).map_err(|e| e.to_string())
+        } else if ApiToken::looks_like(token) {
+            ApiToken::verify(token, &snapshot, now).map_err(|e| e.to_string())
+        } else {
+            Err("this is no token of a Hostler farm".to_string())
+        };
+        let admin = admin.map_err(|why| Problem::unauthorized(format!("log in again: {why}")))?;
+        tracing::Span::current().record("admin", admin.short());
+        let address = request.peer_addr().map(|a| a.ip().to_canonical());
+        Ok(Self { admin, role: role_of(&snapshot, admin), address, snapshot })
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+/// The highest role that an enabled administrator has in this broker's site.
+fn role_of(snapshot: &Snapshot, admin: AdminId) -> Option<Role> {
+    let admin = snapshot.main.admins.get(&admin).filter(|a| a.enabled)?;
+    admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == snapshot.site_id)).map(|g| g.role).max()
+}
+
+/// A role as people write it.
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Auditor => "auditor",
+        Role::HelpDesk => "help_desk",
+        Role::Operator => "operator",
+        Role::Owner => "owner",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_have_the_names_that_json_gives_them() {
+        for role in [Role::Auditor, Role::HelpDesk, Role::Operator, Role::Owner] {
+            assert_eq!(serde_json::to_value(role).unwrap(), role_name(role));
+        }
+    }
+}
