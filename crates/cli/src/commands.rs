@@ -1,0 +1,62 @@
+//! The commands that ask a broker, one file for each group of them.
+
+mod admins;
+mod connect;
+mod items;
+mod log;
+mod login;
+mod members;
+mod people;
+mod sessions;
+mod settings;
+mod status;
+mod tokens;
+
+use crate::args::{AgentCommand, BrokerCommand, Cli, Command, GatewayCommand};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::service;
+use clap::CommandFactory;
+
+/// Carries out a command.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    let context = || Context::new(global);
+    match cli.command {
+        Command::Login(args) => login::login(global, &args).await,
+        Command::Logout => login::logout(),
+        Command::Status => status::status(&context()?).await,
+        Command::Init(args) => on_own_thread(|| service::init(&args, &global.config, global.json)),
+        Command::Join(args) => on_own_thread(|| service::join(&args, &global.config, global.json)),
+        Command::Agent(AgentCommand::Run(args)) => on_own_thread(|| service::run_agent(&args, &global.config)),
+        Command::Broker(BrokerCommand::Run(args)) => on_own_thread(|| service::run_broker(&args, &global.config)),
+        Command::Gateway(GatewayCommand::Run(args)) => on_own_thread(|| service::run_gateway(&args, &global.config)),
+        Command::Broker(BrokerCommand::Ask(command)) => members::broker(&context()?, &command).await,
+        Command::Host(command) => members::host(&context()?, &command).await,
+        Command::Gateway(GatewayCommand::Ask(command)) => members::gateway(&context()?, &command).await,
+        Command::User(command) => people::user(&context()?, &command).await,
+        Command::Group(command) => people::group(&context()?, &command).await,
+        Command::Admin(command) => admins::admin(&context()?, &command).await,
+        Command::Token(command) => tokens::token(&context()?, &command).await,
+        Command::ApiToken(command) => tokens::api_token(&context()?, &command).await,
+        Command::Settings(command) => settings::settings(&context()?, &command).await,
+        Command::Publish(command) => items::publish(&context()?, &command).await,
+        Command::Unpublish { item } => items::unpublish(&context()?, &item).await,
+        Command::Items => items::list(&context()?).await,
+        Command::Item(command) => items::item(&context()?, &command).await,
+        Command::Session(command) => sessions::session(&context()?, &command).await,
+        Command::Why { session } => sessions::why(&context()?, &session).await,
+        Command::Connect(args) => connect::connect(&context()?, &args).await,
+        Command::Log(command) => log::log(&context()?, &command).await,
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// A service brings runtimes of its own, which can't be started inside another: it gets a thread.
+fn on_own_thread(service: impl FnOnce() -> anyhow::Result<()> + Send) -> Result<(), Failure> {
+    let ended = std::thread::scope(|scope| scope.spawn(service).join());
+    ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the service ended by a fault of its own"))).map_err(Failure::from)
+}

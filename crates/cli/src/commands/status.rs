@@ -1,0 +1,78 @@
+//! The site at a glance.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::table::{Details, clean};
+use hostler_broker::rest::Labelled;
+use hostler_broker::rest::status::{Count, Status};
+use std::fmt::Write;
+
+/// Shows the site at a glance.
+pub(super) async fn status(context: &Context) -> Result<(), Failure> {
+    context.one(context.get(&["status"]).await?, |status: Status| text(&status))
+}
+
+fn text(status: &Status) -> String {
+    let name = |thing: &Labelled| thing.name.clone().unwrap_or_else(|| thing.id.clone());
+    let count = |Count { total, up }| format!("{up} of {total} answer");
+    let mut details = Details::new();
+    details.line("Farm", status.farm.as_deref().unwrap_or("–"));
+    details.line("Site", name(&status.site));
+    details.line("Answered by", format!("{} (Hostler {})", name(&status.broker), status.version));
+    let master = match (&status.master, status.epoch) {
+        (Some(master), Some(epoch)) => format!("{} (epoch {epoch})", name(master)),
+        _ => "not known here".to_string(),
+    };
+    details.line("Master", master);
+    details.line("Brokers", count(status.brokers));
+    details.line("Hosts", count(status.hosts));
+    details.line("Gateways", count(status.gateways));
+    details.line("Sessions", status.sessions);
+    details.line("Log", format!("{} events, views {:.8}", status.events, status.digest));
+    let mut text = details.to_string();
+    for alarm in &status.alarms {
+        // Writing into a String never fails.
+        let _written = write!(text, "\nALARM  {} ({})\n", clean(&alarm.text), clean(&alarm.code));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostler_broker::rest::status::Alarm;
+
+    #[test]
+    fn a_site_at_a_glance() {
+        let labelled = |name: &str| Labelled { kind: "broker".into(), id: "abc".into(), name: Some(name.into()) };
+        let status = Status {
+            version: "0.1.0".into(),
+            farm: Some("Office".into()),
+            site: labelled("main"),
+            broker: labelled("b2"),
+            master: Some(labelled("b1")),
+            epoch: Some(3),
+            digest: "0123456789abcdef".into(),
+            events: 42,
+            brokers: Count { total: 3, up: 2 },
+            hosts: Count { total: 5, up: 5 },
+            gateways: Count { total: 1, up: 1 },
+            sessions: 17,
+            alarms: vec![Alarm { code: "clock".into(), text: "the clock of b3 is 700 ms behind".into() }],
+        };
+        assert_eq!(
+            text(&status),
+            "Farm         Office\n\
+             Site         main\n\
+             Answered by  b2 (Hostler 0.1.0)\n\
+             Master       b1 (epoch 3)\n\
+             Brokers      2 of 3 answer\n\
+             Hosts        5 of 5 answer\n\
+             Gateways     1 of 1 answer\n\
+             Sessions     17\n\
+             Log          42 events, views 01234567\n\
+             \n\
+             ALARM  the clock of b3 is 700 ms behind (clock)\n"
+        );
+    }
+}

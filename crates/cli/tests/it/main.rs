@@ -1,0 +1,7 @@
+//! REST and the command line together: a broker's REST server over real TLS on loopback, in front of a real node with
+//! its log in memory; asked by a plain HTTP client, and by the program `hostler` itself.
+
+mod commands;
+mod fake;
+mod rest;
+mod server;
