@@ -1,0 +1,129 @@
+//! `cargo xtask test`: everything that can be tested on this machine. CI runs exactly this.
+//!
+//! The end-to-end tests learn from their environment what they have: the programs under test in `HOSTLER_BIN` and
+//! `HOSTLER_DEMO_BIN`; `HOSTLER_REAL_RDP=1` where real session hosts can run, else the reason why not in
+//! `HOSTLER_REAL_RDP_MISSING`. A test that can't run here appends a line `name<TAB>reason` to the file named in
+//! `HOSTLER_SKIPPED` and returns; it is then counted and listed as skipped.
+
+mod skipped;
+mod tally;
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use self::{
+    skipped::SkippedFile,
+    tally::{Reader, Tally},
+};
+use crate::{
+    cargo::cargo,
+    check,
+    metadata::Metadata,
+    prerequisites, process,
+    report::{Counts, Outcome, Report},
+    rocksdb, schemas,
+};
+
+/// The package whose tests share this machine's namespaces, ports and users.
+const END_TO_END: &str = "hostler-tests";
+
+pub(crate) fn run() -> Result<bool> {
+    prerequisites::for_building()?;
+    let real_rdp = prerequisites::for_real_rdp();
+    let metadata = Metadata::load()?;
+    rocksdb::ensure(&metadata)?;
+    let skipped = SkippedFile::new(&metadata.target_directory)?;
+    let mut report = Report::default();
+    let mut tally = Tally::default();
+    // With the same features as the tests below, so that nothing is compiled twice.
+    if process::succeeds(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))? {
+        for Run { name, mut command, reader } in runs() {
+            environment(&mut command, &metadata, &real_rdp, &skipped);
+            let failed_before = tally.counts.failed;
+            let passed = process::watch(&mut command, |line| tally.read(reader, line))?;
+            if !passed && tally.counts.failed == failed_before {
+                report.add(name, Outcome::Failed("it ended before its tests did; its messages are above".to_owned()));
+            }
+        }
+    } else {
+        report.add("build", Outcome::Failed("the compiler's messages are above; no test was run".to_owned()));
+    }
+    report.add("golden files unchanged", schemas::unchanged());
+    report.add_all(check::checks(&metadata)?);
+    let not_run = skipped.read()?;
+    if let (Err(reason), []) = (&real_rdp, not_run.as_slice()) {
+        report.add("real RDP", Outcome::Skipped(reason.clone()));
+    }
+    let totals = totals(tally.counts, not_run.len() as u64, report.counts());
+    for (test, reason) in not_run {
+        report.add(test, Outcome::Skipped(reason));
+    }
+    for test in tally.failed {
+        report.add(test, Outcome::Failed("its output is above".to_owned()));
+    }
+    println!("\n{report}\n{totals}");
+    Ok(totals.failed == 0)
+}
+
+/// A test that skipped itself has passed for the program that ran it.
+fn totals(mut tests: Counts, not_run: u64, others: Counts) -> Counts {
+    tests.passed = tests.passed.saturating_sub(not_run);
+    tests.skipped += not_run;
+    tests.add(others);
+    tests
+}
+
+/// One call of a program that runs tests.
+struct Run {
+    name: &'static str,
+    command: Command,
+    reader: Reader,
+}
+
+/// nextest where it is installed, since it runs all programs of tests side by side; else cargo's own.
+fn runs() -> Vec<Run> {
+    let doc = cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]);
+    let doc = Run { name: "doc tests", command: doc, reader: Reader::Libtest };
+    if process::output(&mut cargo(&["nextest", "--version"])).is_ok() {
+        // .config/nextest.toml gives the end-to-end tests the machine one after another.
+        let all = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]);
+        return vec![Run { name: "tests", command: all, reader: Reader::Nextest }, doc];
+    }
+    let targets = ["--lib", "--bins", "--tests", "--no-fail-fast"];
+    let mut unit = cargo(&["test", "--workspace", "--exclude", END_TO_END]);
+    unit.args(targets);
+    let mut end_to_end = cargo(&["test", "--package", END_TO_END]);
+    end_to_end.args(targets).args(["--", "--test-threads=1"]);
+    vec![
+        Run { name: "unit tests", command: unit, reader: Reader::Libtest },
+        Run { name: "end-to-end tests", command: end_to_end, reader: Reader::Libtest },
+        doc,
+    ]
+}
+
+fn environment(command: &mut Command, metadata: &Metadata, real_rdp: &Result<(), String>, skipped: &SkippedFile) {
+    command
+        .env("HOSTLER_BIN", metadata.built_program("hostler"))
+        .env("HOSTLER_DEMO_BIN", metadata.built_program("hostler-demo"))
+        .env("HOSTLER_SKIPPED", skipped.path())
+        .env_remove("HOSTLER_REAL_RDP")
+        .env_remove("HOSTLER_REAL_RDP_MISSING");
+    match real_rdp {
+        Ok(()) => command.env("HOSTLER_REAL_RDP", "1"),
+        // One line, as it becomes a part of one.
+        Err(reason) => command.env("HOSTLER_REAL_RDP_MISSING", reason.replace('\n', " ")),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts_every_test_once() {
+        let tests = Counts { passed: 10, failed: 1, skipped: 0 };
+        let others = Counts { passed: 5, failed: 0, skipped: 1 };
+        assert_eq!(totals(tests, 3, others).to_string(), "12 passed, 1 failed, 4 skipped");
+    }
+}
