@@ -41,7 +41,8 @@ impl BrokerBook {
         self.list.epoch
     }
 
-    /// Within one epoch the list that came last counts: what changed in between, all brokers will tell.
+    /// Within one epoch the later list counts: an older one comes from a broker that lags behind, which will send the
+    /// newer one.
     pub(crate) fn judge_list(&mut self, list: BrokerList) -> Ruling {
         if list.epoch < self.list.epoch {
             return Ruling::Fenced(self.list.epoch);
@@ -49,7 +50,8 @@ impl BrokerBook {
         if let Some(why) = nonsense(&list) {
             return Ruling::Nonsense(why);
         }
-        if list == self.list {
+        let older = list.epoch == self.list.epoch && list.changed < self.list.changed;
+        if older || list == self.list {
             return Ruling::Known;
         }
         self.list = list;
@@ -99,7 +101,7 @@ mod tests {
             addresses: addresses.clone(),
             enabled: true,
         };
-        BrokerList { epoch, brokers: brokers.iter().map(entry).collect() }
+        BrokerList { epoch, changed: Hlc::default(), brokers: brokers.iter().map(entry).collect() }
     }
 
     #[test]
@@ -125,6 +127,18 @@ mod tests {
             assert_eq!(book.judge_list(offered.clone()), ruling, "{offered:?}");
             assert_eq!(*book.list(), if taken { offered } else { before });
         }
+    }
+
+    #[test]
+    fn within_one_epoch_the_later_list_counts() {
+        let at = |changed, brokers| {
+            let changed = Hlc { wall: Wall(changed), counter: 0 };
+            BrokerList { changed, ..list(epoch(1, 1, 1), brokers) }
+        };
+        let mut book = BrokerBook::new(at(10, &[(1, 1), (2, 2)]));
+        assert_eq!(book.judge_list(at(9, &[(1, 1)])), Ruling::Known, "of a broker that lags behind");
+        assert_eq!(book.judge_list(at(11, &[(1, 1)])), Ruling::Taken);
+        assert_eq!(book.list().brokers.len(), 1);
     }
 
     #[test]

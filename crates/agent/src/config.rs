@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn defaults_follow_the_machine_and_figures_go_before_them() {
         let key = Arc::new(MemberKey::from_seed(&[1; 32]));
-        let brokers = BrokerList { epoch: Epoch::NONE, brokers: Vec::new() };
+        let brokers = BrokerList { epoch: Epoch::NONE, changed: Default::default(), brokers: Vec::new() };
         let mut config = AgentConfig::new(HostId([1; 16]), key, PathBuf::new(), brokers);
         const GIB: u64 = 1 << 30;
         for (memory, cap) in [(0, 4), (GIB, 4), (2 * GIB, 8), (64 * GIB, 256), (u64::MAX, 4_096)] {

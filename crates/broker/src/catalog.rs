@@ -85,5 +85,5 @@ pub(crate) fn broker_list(site: &State, epoch: Epoch) -> BrokerList {
         let (name, addresses) = (b.name.clone(), b.addresses.clone());
         Some(BrokerEntry { id: *id, name, key: b.key, addresses, enabled: b.enabled })
     };
-    BrokerList { epoch, brokers: site.order.iter().filter_map(entry).collect() }
+    BrokerList { epoch, changed: site.brokers_changed, brokers: site.order.iter().filter_map(entry).collect() }
 }

@@ -111,7 +111,9 @@ impl KeptList {
             return Verdict::Empty;
         }
         list.brokers.truncate(limits::BROKERS_PER_SITE);
-        if list == self.list {
+        // Of one epoch, an older list comes from a broker that lags behind: it will send the newer one.
+        let older = list.epoch == self.list.epoch && list.changed < self.list.changed;
+        if older || list == self.list {
             return Verdict::Same;
         }
         self.epoch = list.epoch;
@@ -158,7 +160,7 @@ mod tests {
             addresses: BrokerAddresses { join: at(1), access: at(2), agent: at(3), peer: at(4) },
             enabled: true,
         };
-        BrokerList { epoch, brokers: brokers.iter().map(entry).collect() }
+        BrokerList { epoch, changed: Hlc::default(), brokers: brokers.iter().map(entry).collect() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{Lane, Loaded, Note};
 use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, PromotionKind};
 use hostler_events::{Event, EventRef};
 use hostler_model::{
-    AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, Name, SiteId, Thing, TokenId, UserId, UserName,
+    AdminId, BrokerId, GatewayId, GroupId, Hlc, HostId, ItemId, Name, SiteId, Thing, TokenId, UserId, UserName,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,8 @@ pub struct State {
     pub brokers: BTreeMap<BrokerId, Broker>,
     /// Members by priority, the first in line first.
     pub order: Vec<BrokerId>,
+    /// When anything about the brokers last changed.
+    pub brokers_changed: Hlc,
     /// Session hosts.
     pub hosts: BTreeMap<HostId, Host>,
     /// Gateways.
@@ -220,6 +222,9 @@ impl State {
         {
             // A deletion wins over concurrent edits, and a thing is removed once.
             return notes.push(Note::AlreadyRemoved);
+        }
+        if matches!(event.touches().first(), Some(Thing::Broker(_))) {
+            self.brokers_changed = self.brokers_changed.max(at);
         }
         match event {
             Event::Promoted(e) => {

@@ -41,7 +41,7 @@ fn list() -> BrokerList {
         enabled: true,
     };
     let hlc = Hlc { wall: Wall(u64::MAX), counter: 1 };
-    BrokerList { epoch: Epoch { n: u64::MAX, hlc, broker: BrokerId([1; 16]) }, brokers: vec![entry] }
+    BrokerList { epoch: Epoch { n: u64::MAX, hlc, broker: BrokerId([1; 16]) }, changed: hlc, brokers: vec![entry] }
 }
 
 fn open(folder: &Path) -> Result<Store, StoreError> {

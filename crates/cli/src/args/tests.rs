@@ -62,7 +62,7 @@ fn what_goes_with_every_command_may_stand_anywhere() {
         format!("host list --broker b1:20002 --json --yes --fingerprint {}", fingerprint.to_uppercase()),
     ] {
         let cli = Cli::try_parse_from(["hostler"].into_iter().chain(line.split(' '))).expect(&line);
-        let GlobalArgs { broker, fingerprint: found, json, yes } = cli.global;
+        let GlobalArgs { broker, fingerprint: found, json, yes, config: _ } = cli.global;
         let (broker, found) = (broker.map(|b| b.to_string()), found.map(|f| f.to_string()));
         assert_eq!((broker.as_deref(), found.as_deref(), json, yes), (Some("b1:20002"), Some(fingerprint), true, true));
     }

@@ -110,7 +110,7 @@ pub(crate) fn init(args: &InitArgs, config_path: &Path, json: bool) -> Result<()
     log.append(&events)?;
     let entry =
         BrokerEntry { id: me, name: name.clone(), key: key.public(), addresses: section.addresses()?, enabled: true };
-    let brokers = BrokerList { epoch, brokers: vec![entry] };
+    let brokers = BrokerList { epoch, changed: epoch.hlc, brokers: vec![entry] };
     folder.keep(&Membership {
         role: MemberRole::Broker,
         farm: args.farm.clone(),

@@ -106,7 +106,8 @@ async fn who_stops_waiting_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_any_broker_a_client_is_told_so_in_time() {
     let broker = broker(1);
-    let brokers = BrokerList { epoch: crate::site::epoch(1), brokers: vec![broker.entry.clone()] };
+    let brokers =
+        BrokerList { epoch: crate::site::epoch(1), changed: Default::default(), brokers: vec![broker.entry.clone()] };
     assert_eq!(brokers.brokers[0].id, BrokerId([1; 16]));
     soon(broker.stop()).await;
     let site = Site::start_alone(brokers, GatewayLimits::default(), tempfile::tempdir().unwrap()).await;

@@ -45,7 +45,11 @@ pub(crate) fn epoch(n: u64) -> Epoch {
 }
 
 pub(crate) fn list(n: u64, brokers: &[&FakeBroker]) -> BrokerList {
-    BrokerList { epoch: epoch(n), brokers: brokers.iter().map(|b| b.entry.clone()).collect() }
+    BrokerList {
+        epoch: epoch(n),
+        changed: Default::default(),
+        brokers: brokers.iter().map(|b| b.entry.clone()).collect(),
+    }
 }
 
 pub(crate) struct Site {

@@ -1,7 +1,7 @@
 //! The list of brokers, as agents and gateways keep it: whom to connect to and by which keys to know them.
 
 use hostler_events::payload::BrokerAddresses;
-use hostler_model::{BrokerId, Epoch, Name, PublicKey};
+use hostler_model::{BrokerId, Epoch, Hlc, Name, PublicKey};
 use serde::{Deserialize, Serialize};
 
 /// One broker of the site.
@@ -25,6 +25,9 @@ pub struct BrokerEntry {
 pub struct BrokerList {
     /// The mastership under which it is valid.
     pub epoch: Epoch,
+    /// When it last changed, by the log: within one epoch the later list counts, so that a broker that lags behind
+    /// can't bring an old one back.
+    pub changed: Hlc,
     /// The brokers.
     pub brokers: Vec<BrokerEntry>,
 }

@@ -13,7 +13,11 @@ use tokio::runtime::Handle;
 
 /// A list of these brokers under the epoch `n`.
 pub(crate) fn list(n: u64, brokers: &[&Broker]) -> BrokerList {
-    BrokerList { epoch: epoch(n), brokers: brokers.iter().map(|b| b.entry.clone()).collect() }
+    BrokerList {
+        epoch: epoch(n),
+        changed: Default::default(),
+        brokers: brokers.iter().map(|b| b.entry.clone()).collect(),
+    }
 }
 
 /// It listens; links come one after the other.
