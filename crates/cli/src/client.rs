@@ -232,12 +232,15 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
     std::iter::successors(error.source(), |&e| e.source())
 }
 
-/// TLS's own error hides in an I/O error, whose source is the source of what it holds.
+/// TLS's own error hides in I/O errors, one in the other, whose source is the source of what they hold.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    causes(error).find_map(|cause| {
-        let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.downcast_ref().or_else(|| held.and_then(|e| e.downcast_ref()))
-    })
+    causes(error).find_map(|cause| std::iter::successors(Some(cause), |&e| held(e)).find_map(|e| e.downcast_ref()))
+}
+
+/// What an I/O error holds.
+fn held<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    Some(inner)
 }
 
 fn innermost(error: &reqwest::Error) -> String {

@@ -227,6 +227,37 @@ pub enum Command {
 }
 
 impl Command {
+    /// What it does, in a word for the log of this process; nothing of its contents.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateToken { .. } => "create token",
+            Self::RevokeToken { .. } => "revoke token",
+            Self::JoinBroker { .. } => "join broker",
+            Self::JoinGateway { .. } => "join gateway",
+            Self::JoinHost { .. } => "join host",
+            Self::ChangeHost { .. } => "change host",
+            Self::RemoveHost { .. } => "remove host",
+            Self::RemoveGateway { .. } => "remove gateway",
+            Self::Publish { .. } => "publish",
+            Self::ChangeItem { .. } => "change item",
+            Self::Unpublish { .. } => "unpublish",
+            Self::AddUser { .. } => "add user",
+            Self::RemoveUser { .. } => "remove user",
+            Self::AddGroup { .. } => "add group",
+            Self::ChangeGroup { .. } => "change group",
+            Self::RemoveGroup { .. } => "remove group",
+            Self::AddAdmin { .. } => "add administrator",
+            Self::GrantAdmin { .. } => "grant roles",
+            Self::SetPassword { .. } => "set password",
+            Self::DisableAdmin { .. } => "disable administrator",
+            Self::EnableAdmin { .. } => "enable administrator",
+            Self::RemoveAdmin { .. } => "remove administrator",
+            Self::CreateApiToken { .. } => "create api token",
+            Self::Set { .. } => "set",
+        }
+    }
+
     /// The class of the events that it becomes.
     #[must_use]
     pub fn class(&self) -> Class {

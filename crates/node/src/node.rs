@@ -1,15 +1,17 @@
-//! The machine of one broker.
+//! The machine of one broker: what goes in, what comes out, and what is due whatever happens. Commands and replication
+//! have files of their own.
 
-use crate::decide::Decide;
-use crate::pending::{Forwarded, Origin, Pending, Spreading, Storing};
-use crate::replica::{Bad, Replica};
+mod commands;
+mod replication;
+
+use crate::pending::{Origin, Pending};
+use crate::replica::Replica;
 use crate::{Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
-use hostler_events::payload::Resumed;
-use hostler_events::{Actor, AuthorKey, Class, Event, EventRef, Frontier, Hash, StoredEvent};
+use hostler_events::{Actor, AuthorKey, Frontier, Hash, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, Views};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -321,239 +323,6 @@ impl Node {
         }
     }
 
-    fn command(&mut self, now: Now, origin: Origin, actor: Actor, command: Box<Command>) {
-        if self.pending.len() + self.waiting.len() >= COMMANDS {
-            return self.answer(origin, Err(CommandError::Busy));
-        }
-        if let Continuity::Asking { .. } = self.continuity {
-            return self.waiting.push_back((origin, actor, command));
-        }
-        if command.class() == Class::Structural {
-            match self.master() {
-                None => return self.answer(origin, Err(CommandError::NotReady)),
-                Some((master, _)) if master != self.me => return self.forward(now, origin, master, actor, command),
-                Some(_) => {}
-            }
-        }
-        match self.carry_out(now, actor, &command) {
-            Ok((outcome, events)) => self.store(now, origin, outcome, events),
-            Err(error) => self.answer(origin, Err(error)),
-        }
-    }
-
-    fn forward(&mut self, now: Now, origin: Origin, master: BrokerId, actor: Actor, command: Box<Command>) {
-        let name = self.broker_name(master);
-        let linked = self.peers.get(&master).is_some_and(|p| p.linked);
-        match origin {
-            Origin::Local(token) if linked => {
-                let request = self.number();
-                let until = now.mono.plus(FORWARD_MS);
-                self.pending.forwarded.insert(request, Forwarded { token, master, until });
-                self.out.push_back(Output::Send { to: master, message: Message::Forward { request, actor, command } });
-            }
-            // A command is forwarded once: two brokers that take each other for master must not play ball.
-            _ => self.answer(origin, Err(CommandError::MasterUnreachable { master: name })),
-        }
-    }
-
-    /// Decides and authors. The views have it at once; the answer and the others wait for the disk.
-    fn carry_out(
-        &mut self,
-        now: Now,
-        actor: Actor,
-        command: &Command,
-    ) -> Result<(Outcome, Vec<StoredEvent>), CommandError> {
-        if let Some(event) = self.replica.views.halted_by() {
-            return Err(CommandError::Halted(event.to_string()));
-        }
-        let ahead_ms = self.ahead_ms();
-        if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && command.class() != Class::Revocation {
-            return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });
-        }
-        let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut self.random)
-            .ok_or(CommandError::NotReady)?
-            .run(command)?;
-        let mut events = Vec::new();
-        if !decision.drafts.is_empty() {
-            events.extend(self.renew_where_broken(now)?);
-        }
-        for draft in &decision.drafts {
-            events.push(self.write(now, actor, &draft.event, draft.bases.clone())?);
-        }
-        let outcome = Outcome {
-            thing: decision.thing,
-            events: events.iter().map(StoredEvent::reference).collect(),
-            durable_on: 1,
-            members: self.member_count(),
-            warnings: decision.warnings,
-        };
-        Ok((outcome, events))
-    }
-
-    /// Opens a new incarnation where the feed must not go on. A master's first event in it is a resume.
-    fn renew_where_broken(&mut self, now: Now) -> Result<Option<StoredEvent>, CommandError> {
-        if self.continuity != Continuity::Broken {
-            return Ok(None);
-        }
-        let mut random = [0; 8];
-        self.random.fill_bytes(&mut random);
-        let latest = self.replica.latest_incarnation(self.me).max(self.author.feed().incarnation.ordinal);
-        self.author.renew(Continuity::next(latest, u64::from_le_bytes(random)));
-        self.continuity = Continuity::GoesOn;
-        match self.master() {
-            Some((master, _)) if master == self.me => {
-                self.write(now, Actor::System, &Event::Resumed(Resumed {}), Vec::new()).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn write(
-        &mut self,
-        now: Now,
-        actor: Actor,
-        event: &Event,
-        bases: Vec<Option<EventRef>>,
-    ) -> Result<StoredEvent, CommandError> {
-        self.author.clock_mut().observe(self.clock.last());
-        let epoch = self.epoch();
-        let stored = self
-            .author
-            .write(now.wall, actor, event, epoch, &self.replica.seen, bases)
-            .map_err(|e| CommandError::NotStored(e.to_string()))?;
-        self.replica.authored(&stored, now.wall, &mut self.clock);
-        Ok(stored)
-    }
-
-    fn store(&mut self, now: Now, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
-        if events.is_empty() {
-            // Everything is so already, on as many disks as it got to.
-            let linked = self.peers.values().filter(|p| p.linked).count();
-            let durable_on = 1 + u32::try_from(linked).unwrap_or(u32::MAX);
-            return self.answer(origin, Ok(Outcome { durable_on, ..outcome }));
-        }
-        let batch = self.append(events, None);
-        self.pending.storing.entry(batch).or_default().push(Storing { origin, outcome });
-        self.out.push_back(Output::Changed);
-        let _ = now;
-    }
-
-    fn append(&mut self, events: Vec<StoredEvent>, from: Option<BrokerId>) -> u64 {
-        let batch = self.number();
-        self.out.push_back(Output::Append { batch, events: events.clone() });
-        self.batches.insert(batch, Batch { events, from });
-        batch
-    }
-
-    /// A batch is on the disk: now it may be answered and passed on.
-    fn appended(&mut self, now: Now, number: u64) {
-        let Some(batch) = self.batches.remove(&number) else { return };
-        for event in &batch.events {
-            let r = event.reference();
-            self.replica.durable.raise(r.feed, r.seq, r.hash);
-        }
-        let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
-        match batch.from {
-            None => {
-                let bytes: Vec<_> = batch.events.iter().map(|e| e.bytes().clone()).collect();
-                for to in &linked {
-                    let message = Message::Push(bytes.clone());
-                    self.out.push_back(Output::Send { to: *to, message });
-                }
-            }
-            Some(from) => {
-                let mut heads = Frontier::default();
-                for event in &batch.events {
-                    let r = event.reference();
-                    heads.raise(r.feed, r.seq, r.hash);
-                }
-                for (feed, (seq, _)) in heads.0 {
-                    self.out.push_back(Output::Send { to: from, message: Message::Stored { feed, seq } });
-                }
-            }
-        }
-        let Some(last) = batch.events.last().map(StoredEvent::reference) else { return };
-        for Storing { origin, outcome } in self.pending.storing.remove(&number).unwrap_or_default() {
-            if linked.is_empty() {
-                self.answer(origin, Ok(outcome));
-            } else {
-                let until = now.mono.plus(limits::DURABILITY_WAIT_MS);
-                self.pending.spreading.push(Spreading { origin, outcome, last, until });
-            }
-        }
-    }
-
-    fn accept(&mut self, now: Now, from: BrokerId, events: Vec<StoredEvent>) {
-        let got = self.replica.accept(events, now.wall, &mut self.clock);
-        for bad in got.bad {
-            match bad {
-                Bad::Fork(feed, seq) => self.alarm(
-                    "feed.forked",
-                    format!(
-                        "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at \
-                         once, or a copy was restored"
-                    ),
-                ),
-                Bad::Forged(text) => self.alarm("event.forged", format!("broker {} sent: {text}", from.short())),
-            }
-        }
-        for (feed, place) in got.missing {
-            self.out.push_back(Output::Send { to: from, message: Message::Pull { feed, from: place } });
-        }
-        if !got.fresh.is_empty() {
-            let more: BTreeSet<Feed> = got.fresh.iter().map(|e| e.header().feed).collect();
-            self.append(got.fresh, Some(from));
-            self.pull(from, Some(&more));
-        } else if got.unknown_author {
-            self.pull(from, None);
-        }
-        if got.changed {
-            self.out.push_back(Output::Changed);
-        }
-    }
-
-    /// Compares what a peer has with what is here.
-    fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
-        let feed = self.author.feed();
-        let have = self.replica.accepted.0.get(&feed).map_or(0, |(seq, _)| *seq);
-        self.continuity.hear(from, &heads, feed, have);
-        let same = heads.folded == self.replica.folded;
-        if same && heads.digest != Hash::ZERO && heads.digest != self.digest() {
-            let text =
-                format!("brokers {} and {} have the same events and different views", self.me.short(), from.short());
-            self.alarm("views.differ", text);
-        }
-        let peer = self.peers.entry(from).or_default();
-        peer.behind_ms = signed_difference(now.wall, heads.wall);
-        peer.stored = Frontier::default();
-        peer.heads = Some(heads);
-        self.pull(from, None);
-        self.check_clock();
-    }
-
-    /// Asks a peer for what it has and is missing here; of these feeds only, where they are named.
-    fn pull(&mut self, from: BrokerId, only: Option<&BTreeSet<Feed>>) {
-        let Some(heads) = self.peers.get(&from).and_then(|p| p.heads.as_ref()) else { return };
-        for (feed, (seq, _)) in &heads.durable.0 {
-            let have = self.replica.accepted.0.get(feed).map_or(0, |(seq, _)| *seq);
-            if *seq > have && only.is_none_or(|o| o.contains(feed)) {
-                let message = Message::Pull { feed: *feed, from: have + 1 };
-                self.out.push_back(Output::Send { to: from, message });
-            }
-        }
-    }
-
-    fn send_heads(&mut self, now: Now, to: BrokerId) {
-        let heads = Heads {
-            durable: self.replica.durable.clone(),
-            folded: self.replica.folded.clone(),
-            digest: self.digest(),
-            epoch: self.epoch(),
-            wall: now.wall,
-        };
-        self.out.push_back(Output::Send { to, message: Message::Heads(Box::new(heads)) });
-    }
-
     /// What is due, whatever happened.
     fn after(&mut self, now: Now) {
         self.settle(now);
@@ -592,41 +361,6 @@ impl Node {
                 self.command(now, origin, actor, command);
             }
         }
-    }
-
-    fn answer_spread(&mut self, now: Now) {
-        let peers = &self.peers;
-        let copies = |event: &EventRef| {
-            let has = |p: &&Peer| {
-                p.stored.contains(&event.feed, event.seq)
-                    || p.heads.as_ref().is_some_and(|h| h.durable.contains(&event.feed, event.seq))
-            };
-            u32::try_from(peers.values().filter(has).count()).unwrap_or(u32::MAX)
-        };
-        for (origin, result) in self.pending.spread(now.mono, copies) {
-            self.answer(origin, result);
-        }
-    }
-
-    fn time_out_forwarded(&mut self, now: Now) {
-        let due: Vec<u64> =
-            self.pending.forwarded.iter().filter(|(_, f)| now.mono >= f.until).map(|(n, _)| *n).collect();
-        for request in due {
-            if let Some(f) = self.pending.forwarded.remove(&request) {
-                let master = self.broker_name(f.master);
-                let result = Err(CommandError::Unanswered { master });
-                self.out.push_back(Output::Reply { token: f.token, result });
-            }
-        }
-    }
-
-    fn answer(&mut self, origin: Origin, result: Result<Outcome, CommandError>) {
-        self.out.push_back(match origin {
-            Origin::Local(token) => Output::Reply { token, result },
-            Origin::Peer(to, request) => {
-                Output::Send { to, message: Message::Forwarded { request, result: result.map(Box::new) } }
-            }
-        });
     }
 
     /// Raises an alarm, once for each text.

@@ -86,6 +86,33 @@ fn wrong_commands_get_a_clear_error_and_change_nothing() {
 }
 
 #[test]
+fn whoever_made_an_api_token_may_revoke_it() {
+    let mut net = Net::farm(1);
+    let grants = |role| vec![hostler_events::payload::Grant { role, site: None }];
+    let mut actors = Vec::new();
+    for name in ["one", "two"] {
+        let add = hostler_node::Command::AddAdmin {
+            name: name.parse().unwrap(),
+            password_hash: "x".into(),
+            grants: grants(hostler_events::payload::Role::Auditor),
+        };
+        let Some(Thing::Admin(admin)) = net.command(1, add).unwrap().thing else { panic!("no administrator") };
+        actors.push(Actor::Admin(admin));
+    }
+    let token = TokenId([6; 16]);
+    let create = hostler_node::Command::CreateApiToken {
+        token,
+        label: "script".parse().unwrap(),
+        secret_hash: [0; 32],
+        expires: None,
+    };
+    net.command_as(1, actors[0], create).unwrap();
+    let revoke = hostler_node::Command::RevokeToken { token: token.to_string() };
+    assert_eq!(net.command_as(1, actors[1], revoke.clone()).unwrap_err().code(), "forbidden");
+    net.command_as(1, actors[0], revoke).unwrap();
+}
+
+#[test]
 fn a_token_is_redeemed_once_by_its_role_at_its_issuer() {
     let mut net = Net::farm(2);
     let token = TokenId([42; 16]);

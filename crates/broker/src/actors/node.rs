@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tracing::{debug, error, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
 /// Messages that wait for this actor; whoever has more waits or hears "busy".
 pub(crate) const MAILBOX: usize = 4_096;
@@ -94,6 +94,7 @@ pub(crate) struct NodeActor {
     gateways: BTreeMap<GatewayId, u32>,
     alarms: Vec<(String, String)>,
     timer: Option<SpawnHandle>,
+    _ends_process: EndsProcess,
 }
 
 impl NodeActor {
@@ -125,6 +126,7 @@ impl NodeActor {
             gateways: BTreeMap::new(),
             alarms: Vec::new(),
             timer: None,
+            _ends_process: EndsProcess("broker's actor"),
         }
     }
 
@@ -296,6 +298,18 @@ pub(crate) fn fatal(why: &str) {
     std::process::exit(70);
 }
 
+/// Ends the process where its owner panics. A connection's actor may fail alone; without the broker's or the site's
+/// own, the process would stand there and answer nothing, and the others would not take over.
+pub(crate) struct EndsProcess(pub(crate) &'static str);
+
+impl Drop for EndsProcess {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            fatal(&format!("the {} failed by a fault of the program", self.0));
+        }
+    }
+}
+
 impl Actor for NodeActor {
     type Context = Context<Self>;
 
@@ -318,9 +332,19 @@ impl Handler<DoCommand> for NodeActor {
         let token = self.next_token;
         let (sender, receiver) = oneshot::channel();
         self.waiting.insert(token, sender);
+        let (actor, what) = (message.actor, message.command.name());
+        let span = info_span!("command", number = token, what, actor = ?actor);
         let command = Box::new(message.command);
-        self.handle_input(Input::Command { token, actor: message.actor, command }, ctx);
-        Box::pin(async move { receiver.await.unwrap_or(Err(CommandError::Busy)) })
+        span.in_scope(|| self.handle_input(Input::Command { token, actor, command }, ctx));
+        let answer = async move {
+            let result = receiver.await.unwrap_or(Err(CommandError::Busy));
+            match &result {
+                Ok(o) => info!(events = o.events.len(), durable_on = o.durable_on, members = o.members, "carried out"),
+                Err(why) => info!(code = why.code(), %why, "refused"),
+            }
+            result
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The site's actor: the machine of `hostler_seating` between the agents and those who ask for seats.
 
 use crate::actors::agent_link::{AgentLink, Explain, Order, Take, Tell};
-use crate::actors::node::{Alarm, NodeActor};
+use crate::actors::node::{Alarm, EndsProcess, NodeActor};
 use crate::backend::{BackendError, HostNow, SessionNow};
 use crate::catalog::catalog;
 use crate::shared::Shared;
@@ -110,6 +110,7 @@ pub(crate) struct SiteActor {
     next: u64,
     state: Arc<State>,
     timer: Option<SpawnHandle>,
+    _ends_process: EndsProcess,
 }
 
 impl SiteActor {
@@ -125,6 +126,7 @@ impl SiteActor {
             next: 0,
             state: Arc::default(),
             timer: None,
+            _ends_process: EndsProcess("site's actor"),
         }
     }
 

@@ -130,6 +130,11 @@ impl<'a> Decide<'a> {
                 if own { Role::Auditor } else { Role::Owner }
             }
             Command::CreateApiToken { .. } => Role::Auditor,
+            Command::RevokeToken { token } => {
+                let id = Find(self.site).token(self.main, token).ok();
+                let own = id.and_then(|id| self.main.api_tokens.get(&id)).map(|t| Actor::Admin(t.admin));
+                if own == Some(self.actor) { Role::Auditor } else { Role::Operator }
+            }
             _ => Role::Operator,
         };
         let allowed = match self.actor {

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
 
+/// The least time that a logon is good, in ms, whatever the setting says: a setting that ends logons at once could not be
+/// changed back by anybody.
+const LEAST_LIFE_MS: u64 = 60_000;
+
 /// Who logs in.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +81,7 @@ pub(crate) async fn login(
     };
     rest.limits.succeeded(address, &name);
     let issued = LoginToken::issued_at(rest.backend.wall(), admin);
-    let expires = issued.plus(SettingKey::LoginLife.value_ms(&snapshot.main));
+    let expires = issued.plus(SettingKey::LoginLife.value_ms(&snapshot.main).max(LEAST_LIFE_MS));
     let token = LoginToken { admin: id, issuer: snapshot.me, issued, expires };
     tracing::info!(admin = id.short(), "logged in");
     Ok(web::Json(LoggedIn {

@@ -1,0 +1,164 @@
+//! Commands: forwarded to the master, or decided, authored, stored and answered.
+
+use super::{COMMANDS, FORWARD_MS, Node, Output, Peer};
+use crate::decide::Decide;
+use crate::pending::{Forwarded, Origin, Storing};
+use crate::{Command, CommandError, Continuity, Message, Outcome};
+use hostler_events::payload::Resumed;
+use hostler_events::{Actor, Class, Event, EventRef, StoredEvent};
+use hostler_model::{BrokerId, Now, limits};
+use rand::Rng;
+
+impl Node {
+    pub(super) fn command(&mut self, now: Now, origin: Origin, actor: Actor, command: Box<Command>) {
+        if self.pending.len() + self.waiting.len() >= COMMANDS {
+            return self.answer(origin, Err(CommandError::Busy));
+        }
+        if let Continuity::Asking { .. } = self.continuity {
+            return self.waiting.push_back((origin, actor, command));
+        }
+        if command.class() == Class::Structural {
+            match self.master() {
+                None => return self.answer(origin, Err(CommandError::NotReady)),
+                Some((master, _)) if master != self.me => return self.forward(now, origin, master, actor, command),
+                Some(_) => {}
+            }
+        }
+        match self.carry_out(now, actor, &command) {
+            Ok((outcome, events)) => self.store(now, origin, outcome, events),
+            Err(error) => self.answer(origin, Err(error)),
+        }
+    }
+
+    fn forward(&mut self, now: Now, origin: Origin, master: BrokerId, actor: Actor, command: Box<Command>) {
+        let name = self.broker_name(master);
+        let linked = self.peers.get(&master).is_some_and(|p| p.linked);
+        match origin {
+            Origin::Local(token) if linked => {
+                let request = self.number();
+                let until = now.mono.plus(FORWARD_MS);
+                self.pending.forwarded.insert(request, Forwarded { token, master, until });
+                self.out.push_back(Output::Send { to: master, message: Message::Forward { request, actor, command } });
+            }
+            // A command is forwarded once: two brokers that take each other for master must not play ball.
+            _ => self.answer(origin, Err(CommandError::MasterUnreachable { master: name })),
+        }
+    }
+
+    /// Decides and authors. The views have it at once; the answer and the others wait for the disk.
+    fn carry_out(
+        &mut self,
+        now: Now,
+        actor: Actor,
+        command: &Command,
+    ) -> Result<(Outcome, Vec<StoredEvent>), CommandError> {
+        if let Some(event) = self.replica.views.halted_by() {
+            return Err(CommandError::Halted(event.to_string()));
+        }
+        let ahead_ms = self.ahead_ms();
+        if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && command.class() != Class::Revocation {
+            return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });
+        }
+        let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut self.random)
+            .ok_or(CommandError::NotReady)?
+            .run(command)?;
+        let mut events = Vec::new();
+        if !decision.drafts.is_empty() {
+            events.extend(self.renew_where_broken(now)?);
+        }
+        for draft in &decision.drafts {
+            events.push(self.write(now, actor, &draft.event, draft.bases.clone())?);
+        }
+        let outcome = Outcome {
+            thing: decision.thing,
+            events: events.iter().map(StoredEvent::reference).collect(),
+            durable_on: 1,
+            members: self.member_count(),
+            warnings: decision.warnings,
+        };
+        Ok((outcome, events))
+    }
+
+    /// Opens a new incarnation where the feed must not go on. A master's first event in it is a resume.
+    fn renew_where_broken(&mut self, now: Now) -> Result<Option<StoredEvent>, CommandError> {
+        if self.continuity != Continuity::Broken {
+            return Ok(None);
+        }
+        let mut random = [0; 8];
+        self.random.fill_bytes(&mut random);
+        let latest = self.replica.latest_incarnation(self.me).max(self.author.feed().incarnation.ordinal);
+        self.author.renew(Continuity::next(latest, u64::from_le_bytes(random)));
+        self.continuity = Continuity::GoesOn;
+        match self.master() {
+            Some((master, _)) if master == self.me => {
+                self.write(now, Actor::System, &Event::Resumed(Resumed {}), Vec::new()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn write(
+        &mut self,
+        now: Now,
+        actor: Actor,
+        event: &Event,
+        bases: Vec<Option<EventRef>>,
+    ) -> Result<StoredEvent, CommandError> {
+        self.author.clock_mut().observe(self.clock.last());
+        let epoch = self.epoch();
+        let stored = self
+            .author
+            .write(now.wall, actor, event, epoch, &self.replica.seen, bases)
+            .map_err(|e| CommandError::NotStored(e.to_string()))?;
+        self.replica.authored(&stored, now.wall, &mut self.clock);
+        Ok(stored)
+    }
+
+    fn store(&mut self, now: Now, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
+        if events.is_empty() {
+            // Everything is so already, on as many disks as it got to.
+            let linked = self.peers.values().filter(|p| p.linked).count();
+            let durable_on = 1 + u32::try_from(linked).unwrap_or(u32::MAX);
+            return self.answer(origin, Ok(Outcome { durable_on, ..outcome }));
+        }
+        let batch = self.append(events, None);
+        self.pending.storing.entry(batch).or_default().push(Storing { origin, outcome });
+        self.out.push_back(Output::Changed);
+        let _ = now;
+    }
+
+    pub(super) fn answer_spread(&mut self, now: Now) {
+        let peers = &self.peers;
+        let copies = |event: &EventRef| {
+            let has = |p: &&Peer| {
+                p.stored.contains(&event.feed, event.seq)
+                    || p.heads.as_ref().is_some_and(|h| h.durable.contains(&event.feed, event.seq))
+            };
+            u32::try_from(peers.values().filter(has).count()).unwrap_or(u32::MAX)
+        };
+        for (origin, result) in self.pending.spread(now.mono, copies) {
+            self.answer(origin, result);
+        }
+    }
+
+    pub(super) fn time_out_forwarded(&mut self, now: Now) {
+        let due: Vec<u64> =
+            self.pending.forwarded.iter().filter(|(_, f)| now.mono >= f.until).map(|(n, _)| *n).collect();
+        for request in due {
+            if let Some(f) = self.pending.forwarded.remove(&request) {
+                let master = self.broker_name(f.master);
+                let result = Err(CommandError::Unanswered { master });
+                self.out.push_back(Output::Reply { token: f.token, result });
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, origin: Origin, result: Result<Outcome, CommandError>) {
+        self.out.push_back(match origin {
+            Origin::Local(token) => Output::Reply { token, result },
+            Origin::Peer(to, request) => {
+                Output::Send { to, message: Message::Forwarded { request, result: result.map(Box::new) } }
+            }
+        });
+    }
+}

@@ -1,0 +1,127 @@
+//! Events on their way between brokers: pushed when they are on the disk, pulled where heads differ.
+
+use super::{Batch, Node, Output, signed_difference};
+use crate::pending::{Spreading, Storing};
+use crate::replica::Bad;
+use crate::{Heads, Message};
+use hostler_events::{Frontier, Hash, StoredEvent};
+use hostler_model::{BrokerId, Feed, Now, limits};
+use std::collections::BTreeSet;
+
+impl Node {
+    /// A batch is on the disk: now it may be answered and passed on.
+    pub(super) fn appended(&mut self, now: Now, number: u64) {
+        let Some(batch) = self.batches.remove(&number) else { return };
+        for event in &batch.events {
+            let r = event.reference();
+            self.replica.durable.raise(r.feed, r.seq, r.hash);
+        }
+        let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
+        match batch.from {
+            None => {
+                let bytes: Vec<_> = batch.events.iter().map(|e| e.bytes().clone()).collect();
+                for to in &linked {
+                    let message = Message::Push(bytes.clone());
+                    self.out.push_back(Output::Send { to: *to, message });
+                }
+            }
+            Some(from) => {
+                let mut heads = Frontier::default();
+                for event in &batch.events {
+                    let r = event.reference();
+                    heads.raise(r.feed, r.seq, r.hash);
+                }
+                for (feed, (seq, _)) in heads.0 {
+                    self.out.push_back(Output::Send { to: from, message: Message::Stored { feed, seq } });
+                }
+            }
+        }
+        let Some(last) = batch.events.last().map(StoredEvent::reference) else { return };
+        for Storing { origin, outcome } in self.pending.storing.remove(&number).unwrap_or_default() {
+            if linked.is_empty() {
+                self.answer(origin, Ok(outcome));
+            } else {
+                let until = now.mono.plus(limits::DURABILITY_WAIT_MS);
+                self.pending.spreading.push(Spreading { origin, outcome, last, until });
+            }
+        }
+    }
+
+    pub(super) fn accept(&mut self, now: Now, from: BrokerId, events: Vec<StoredEvent>) {
+        let got = self.replica.accept(events, now.wall, &mut self.clock);
+        for bad in got.bad {
+            match bad {
+                Bad::Fork(feed, seq) => self.alarm(
+                    "feed.forked",
+                    format!(
+                        "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at \
+                         once, or a copy was restored"
+                    ),
+                ),
+                Bad::Forged(text) => self.alarm("event.forged", format!("broker {} sent: {text}", from.short())),
+            }
+        }
+        for (feed, place) in got.missing {
+            self.out.push_back(Output::Send { to: from, message: Message::Pull { feed, from: place } });
+        }
+        if !got.fresh.is_empty() {
+            let more: BTreeSet<Feed> = got.fresh.iter().map(|e| e.header().feed).collect();
+            self.append(got.fresh, Some(from));
+            self.pull(from, Some(&more));
+        } else if got.unknown_author {
+            self.pull(from, None);
+        }
+        if got.changed {
+            self.out.push_back(Output::Changed);
+        }
+    }
+
+    /// Compares what a peer has with what is here.
+    pub(super) fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
+        let feed = self.author.feed();
+        let have = self.replica.accepted.0.get(&feed).map_or(0, |(seq, _)| *seq);
+        self.continuity.hear(from, &heads, feed, have);
+        let same = heads.folded == self.replica.folded;
+        if same && heads.digest != Hash::ZERO && heads.digest != self.digest() {
+            let text =
+                format!("brokers {} and {} have the same events and different views", self.me.short(), from.short());
+            self.alarm("views.differ", text);
+        }
+        let peer = self.peers.entry(from).or_default();
+        peer.behind_ms = signed_difference(now.wall, heads.wall);
+        peer.stored = Frontier::default();
+        peer.heads = Some(heads);
+        self.pull(from, None);
+        self.check_clock();
+    }
+
+    /// Asks a peer for what it has and is missing here; of these feeds only, where they are named.
+    fn pull(&mut self, from: BrokerId, only: Option<&BTreeSet<Feed>>) {
+        let Some(heads) = self.peers.get(&from).and_then(|p| p.heads.as_ref()) else { return };
+        for (feed, (seq, _)) in &heads.durable.0 {
+            let have = self.replica.accepted.0.get(feed).map_or(0, |(seq, _)| *seq);
+            if *seq > have && only.is_none_or(|o| o.contains(feed)) {
+                let message = Message::Pull { feed: *feed, from: have + 1 };
+                self.out.push_back(Output::Send { to: from, message });
+            }
+        }
+    }
+
+    pub(super) fn send_heads(&mut self, now: Now, to: BrokerId) {
+        let heads = Heads {
+            durable: self.replica.durable.clone(),
+            folded: self.replica.folded.clone(),
+            digest: self.digest(),
+            epoch: self.epoch(),
+            wall: now.wall,
+        };
+        self.out.push_back(Output::Send { to, message: Message::Heads(Box::new(heads)) });
+    }
+
+    pub(super) fn append(&mut self, events: Vec<StoredEvent>, from: Option<BrokerId>) -> u64 {
+        let batch = self.number();
+        self.out.push_back(Output::Append { batch, events: events.clone() });
+        self.batches.insert(batch, Batch { events, from });
+        batch
+    }
+}

@@ -1,0 +1,356 @@
+//! What each event does to the state.
+
+use super::State;
+use crate::records::{Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Site, User};
+use crate::{Loaded, Note};
+use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, PromotionKind};
+use hostler_events::{Event, EventRef};
+use hostler_model::{AdminId, BrokerId, Name, Thing, TokenId};
+use std::collections::BTreeMap;
+
+impl State {
+    #[allow(clippy::too_many_lines)] // one arm a type of event: splitting it would hide that none is missing
+    pub(super) fn fold(&mut self, loaded: &Loaded, event: &Event, notes: &mut Vec<Note>) {
+        let (me, at) = (loaded.reference, loaded.header.hlc);
+        if let Some(first) = event.touches().first()
+            && self.removed.contains(first)
+            && !matches!(event, Event::BrokerJoined(_))
+        {
+            // A deletion wins over concurrent edits, and a thing is removed once.
+            return notes.push(Note::AlreadyRemoved);
+        }
+        if matches!(event.touches().first(), Some(Thing::Broker(_))) {
+            self.brokers_changed = self.brokers_changed.max(at);
+        }
+        match event {
+            Event::Promoted(e) => {
+                if e.kind == PromotionKind::First {
+                    self.founder.get_or_insert(loaded.header.feed.broker);
+                }
+                self.master = Some(Mastership { epoch: loaded.header.epoch, promotion: me, voters: e.voters.clone() });
+            }
+            Event::Resumed(_) | Event::Reapplied(_) | Event::Discarded(_) => {}
+            Event::FarmCreated(e) => self.farm = Some(e.name.clone()),
+            Event::SiteCreated(e) => {
+                let name = self.name(Thing::Site(e.site), &e.name, notes);
+                self.sites.insert(e.site, Site { name, created: at });
+            }
+            Event::SettingSet(e) => set(&mut self.settings, &e.key, e.value.clone()),
+            Event::BrokerJoined(e) => {
+                let thing = Thing::Broker(e.broker);
+                if let Some(former) = self.brokers.get(&e.broker) {
+                    let former = former.name.to_string();
+                    self.names.release(thing, &former);
+                }
+                self.removed.remove(&thing);
+                let name = self.name(thing, &e.name, notes);
+                let broker = Broker {
+                    name,
+                    key: e.key,
+                    addresses: e.addresses.clone(),
+                    enabled: true,
+                    standby: e.standby,
+                    joined: at,
+                    removed: false,
+                };
+                self.brokers.insert(e.broker, broker);
+                self.order.retain(|b| *b != e.broker);
+                self.order.push(e.broker);
+                self.use_token(e.token, me);
+            }
+            Event::BrokerEnabled(e) => self.enable_broker(e.broker, true),
+            Event::BrokerDisabled(e) => self.enable_broker(e.broker, false),
+            Event::BrokerRemoved(e) => self.remove_broker(e.broker),
+            Event::BrokerCompromised(e) => self.remove_broker(e.broker),
+            Event::BrokersOrdered(e) => {
+                // Whoever joined on another side meanwhile stays at the end.
+                let listed: Vec<_> = e.order.iter().copied().filter(|b| self.order.contains(b)).collect();
+                let rest: Vec<_> = self.order.iter().copied().filter(|b| !listed.contains(b)).collect();
+                self.order = listed.into_iter().chain(rest).collect();
+            }
+            Event::BrokerKeyReplaced(e) => {
+                if let Some(b) = self.brokers.get_mut(&e.broker) {
+                    b.key = e.key;
+                }
+            }
+            Event::AdminAdded(e) => {
+                let name = self.name(Thing::Admin(e.admin), &e.name, notes);
+                let admin = Admin {
+                    name,
+                    password_hash: e.password_hash.clone(),
+                    grants: e.grants.clone(),
+                    enabled: true,
+                    added: at,
+                    credentials_since: at,
+                };
+                self.admins.insert(e.admin, admin);
+            }
+            Event::AdminGranted(e) => {
+                if let Some(a) = self.admins.get_mut(&e.admin) {
+                    a.grants.clone_from(&e.grants);
+                }
+            }
+            Event::AdminPasswordSet(e) => {
+                if let Some(a) = self.admins.get_mut(&e.admin) {
+                    a.password_hash.clone_from(&e.password_hash);
+                    a.credentials_since = at;
+                }
+            }
+            Event::AdminEnabled(e) => self.enable_admin(e.admin, true, loaded),
+            Event::AdminDisabled(e) => self.enable_admin(e.admin, false, loaded),
+            Event::AdminRemoved(e) => {
+                let name = self.admins.remove(&e.admin).map(|a| a.name.to_string());
+                self.remove(Thing::Admin(e.admin), name.as_deref());
+                self.api_tokens.retain(|_, t| t.admin != e.admin);
+            }
+            Event::ApiTokenCreated(e) => {
+                let token = ApiToken {
+                    admin: e.admin,
+                    label: e.label.clone(),
+                    secret_hash: e.secret_hash,
+                    expires: e.expires,
+                    revoked: false,
+                    created: at,
+                };
+                self.api_tokens.insert(e.token, token);
+            }
+            Event::HostJoined(e) => {
+                let name = self.name(Thing::Host(e.host), &e.name, notes);
+                let host = Host {
+                    name: Field::new(name, me),
+                    key: Field::new(e.key, me),
+                    address: Field::new(e.address.clone(), me),
+                    drain: Field::new(false, me),
+                    hard_cap: Field::new(None, me),
+                    logon_slots: Field::new(None, me),
+                    joined: at,
+                };
+                self.hosts.insert(e.host, host);
+                self.use_token(Some(e.token), me);
+            }
+            Event::HostChanged(e) => {
+                let Some(mut host) = self.hosts.remove(&e.host) else { return };
+                let mut w = Writer { loaded, notes };
+                for (n, field) in e.fields.iter().enumerate() {
+                    match field {
+                        HostField::Name(v) => {
+                            let name = self.rename(Thing::Host(e.host), &host.name.value, v, w.notes);
+                            w.write(n, &mut host.name, &name);
+                        }
+                        HostField::Address(v) => w.write(n, &mut host.address, v),
+                        HostField::Drain(v) => w.write(n, &mut host.drain, v),
+                        HostField::HardCap(v) => w.write(n, &mut host.hard_cap, v),
+                        HostField::LogonSlots(v) => w.write(n, &mut host.logon_slots, v),
+                        HostField::Key(v) => w.write(n, &mut host.key, v),
+                    }
+                }
+                self.hosts.insert(e.host, host);
+            }
+            Event::HostRemoved(e) => {
+                let name = self.hosts.remove(&e.host).map(|h| h.name.value.to_string());
+                self.remove(Thing::Host(e.host), name.as_deref());
+            }
+            Event::GatewayJoined(e) => {
+                let name = self.name(Thing::Gateway(e.gateway), &e.name, notes);
+                let gateway = Gateway {
+                    name: Field::new(name, me),
+                    key: Field::new(e.key, me),
+                    address: Field::new(e.address.clone(), me),
+                    joined: at,
+                };
+                self.gateways.insert(e.gateway, gateway);
+                self.use_token(Some(e.token), me);
+            }
+            Event::GatewayChanged(e) => {
+                let Some(mut gateway) = self.gateways.remove(&e.gateway) else { return };
+                let mut w = Writer { loaded, notes };
+                for (n, field) in e.fields.iter().enumerate() {
+                    match field {
+                        GatewayField::Name(v) => {
+                            let name = self.rename(Thing::Gateway(e.gateway), &gateway.name.value, v, w.notes);
+                            w.write(n, &mut gateway.name, &name);
+                        }
+                        GatewayField::Address(v) => w.write(n, &mut gateway.address, v),
+                        GatewayField::Key(v) => w.write(n, &mut gateway.key, v),
+                    }
+                }
+                self.gateways.insert(e.gateway, gateway);
+            }
+            Event::GatewayRemoved(e) => {
+                let name = self.gateways.remove(&e.gateway).map(|g| g.name.value.to_string());
+                self.remove(Thing::Gateway(e.gateway), name.as_deref());
+            }
+            Event::ItemPublished(e) => {
+                let name = self.name(Thing::Item(e.item), &e.name, notes);
+                let item = Item {
+                    name: Field::new(name, me),
+                    launch: Field::new(e.launch.clone(), me),
+                    audience: Field::new(e.audience.clone(), me),
+                    hosts: Field::new(e.hosts.clone(), me),
+                    default: Field::new(e.default, me),
+                    published: at,
+                };
+                self.items.insert(e.item, item);
+            }
+            Event::ItemChanged(e) => {
+                let Some(mut item) = self.items.remove(&e.item) else { return };
+                let mut w = Writer { loaded, notes };
+                for (n, field) in e.fields.iter().enumerate() {
+                    match field {
+                        ItemField::Name(v) => {
+                            let name = self.rename(Thing::Item(e.item), &item.name.value, v, w.notes);
+                            w.write(n, &mut item.name, &name);
+                        }
+                        ItemField::Launch(v) => w.write(n, &mut item.launch, v),
+                        ItemField::Audience(v) => w.write(n, &mut item.audience, v),
+                        ItemField::Hosts(v) => w.write(n, &mut item.hosts, v),
+                        ItemField::Default(v) => w.write(n, &mut item.default, v),
+                    }
+                }
+                self.items.insert(e.item, item);
+            }
+            Event::ItemUnpublished(e) => {
+                let name = self.items.remove(&e.item).map(|i| i.name.value.to_string());
+                self.remove(Thing::Item(e.item), name.as_deref());
+            }
+            Event::UserAdded(e) => {
+                // The same person, added on two sides: both ids stay, the name leads to the first.
+                self.user_names.entry(e.name.clone()).or_insert(e.user);
+                self.users.insert(e.user, User { name: e.name.clone(), added: at });
+            }
+            Event::UserRemoved(e) => {
+                if let Some(user) = self.users.remove(&e.user) {
+                    let next = self.users.iter().find(|(_, u)| u.name == user.name).map(|(id, _)| *id);
+                    match next {
+                        Some(id) => self.user_names.insert(user.name, id),
+                        None => self.user_names.remove(&user.name),
+                    };
+                }
+                self.remove(Thing::User(e.user), None);
+            }
+            Event::GroupAdded(e) => {
+                let name = self.name(Thing::Group(e.group), &e.name, notes);
+                let group = Group { name: Field::new(name, me), members: Field::new(e.members.clone(), me), added: at };
+                self.groups.insert(e.group, group);
+            }
+            Event::GroupChanged(e) => {
+                let Some(mut group) = self.groups.remove(&e.group) else { return };
+                let mut w = Writer { loaded, notes };
+                for (n, field) in e.fields.iter().enumerate() {
+                    match field {
+                        GroupField::Name(v) => {
+                            let name = self.rename(Thing::Group(e.group), &group.name.value, v, w.notes);
+                            w.write(n, &mut group.name, &name);
+                        }
+                        GroupField::Members(v) => w.write(n, &mut group.members, v),
+                    }
+                }
+                self.groups.insert(e.group, group);
+            }
+            Event::GroupRemoved(e) => {
+                let name = self.groups.remove(&e.group).map(|g| g.name.value.to_string());
+                self.remove(Thing::Group(e.group), name.as_deref());
+            }
+            Event::TokenCreated(e) => {
+                let token = JoinToken {
+                    role: e.role,
+                    issuer: e.issuer,
+                    verifier: e.verifier,
+                    expires: e.expires,
+                    used: None,
+                    revoked: false,
+                    created: at,
+                };
+                self.tokens.insert(e.token, token);
+            }
+            Event::TokenRevoked(e) => {
+                if let Some(t) = self.tokens.get_mut(&e.token) {
+                    t.revoked = true;
+                }
+                if let Some(t) = self.api_tokens.get_mut(&e.token) {
+                    t.revoked = true;
+                }
+            }
+            Event::PolicySet(e) => match self.policies.get_mut(&e.key) {
+                Some(field) => Writer { loaded, notes }.write(0, field, &e.value),
+                None => {
+                    self.policies.insert(e.key.clone(), Field::new(e.value.clone(), me));
+                }
+            },
+        }
+    }
+
+    fn name(&mut self, thing: Thing, wanted: &Name, notes: &mut Vec<Note>) -> Name {
+        let name = self.names.take(thing, wanted);
+        if name != *wanted {
+            notes.push(Note::Renamed { to: name.clone() });
+        }
+        name
+    }
+
+    /// Marks a thing as removed and frees its name.
+    fn remove(&mut self, thing: Thing, name: Option<&str>) {
+        self.removed.insert(thing);
+        if let Some(name) = name {
+            self.names.release(thing, name);
+        }
+    }
+
+    fn rename(&mut self, thing: Thing, old: &Name, new: &Name, notes: &mut Vec<Note>) -> Name {
+        self.names.release(thing, old.as_str());
+        self.name(thing, new, notes)
+    }
+
+    fn use_token(&mut self, token: Option<TokenId>, by: EventRef) {
+        if let Some(t) = token.and_then(|id| self.tokens.get_mut(&id)) {
+            t.used.get_or_insert(by);
+        }
+    }
+
+    fn enable_broker(&mut self, broker: BrokerId, enabled: bool) {
+        if let Some(b) = self.brokers.get_mut(&broker) {
+            b.enabled = enabled;
+            b.standby &= !enabled;
+        }
+    }
+
+    fn remove_broker(&mut self, broker: BrokerId) {
+        self.order.retain(|b| *b != broker);
+        let name = self.brokers.get_mut(&broker).map(|b| {
+            b.enabled = false;
+            b.removed = true;
+            b.name.to_string()
+        });
+        self.remove(Thing::Broker(broker), name.as_deref());
+    }
+
+    fn enable_admin(&mut self, admin: AdminId, enabled: bool, loaded: &Loaded) {
+        if let Some(a) = self.admins.get_mut(&admin) {
+            a.enabled = enabled;
+            a.credentials_since = loaded.header.hlc;
+        }
+    }
+}
+
+/// Writes fields of an edit, and notes which of them replaced an edit that the author had not seen.
+struct Writer<'a> {
+    loaded: &'a Loaded,
+    notes: &'a mut Vec<Note>,
+}
+
+impl Writer<'_> {
+    fn write<T: Clone>(&mut self, field: usize, slot: &mut Field<T>, value: &T) {
+        let base = self.loaded.header.bases.get(field).copied().flatten();
+        if base.is_some_and(|b| b != slot.edit) {
+            self.notes.push(Note::Overwrote { field, edit: slot.edit });
+        }
+        *slot = Field::new(value.clone(), self.loaded.reference);
+    }
+}
+
+fn set(map: &mut BTreeMap<String, String>, key: &str, value: Option<String>) {
+    match value {
+        Some(v) => map.insert(key.to_string(), v),
+        None => map.remove(key),
+    };
+}

@@ -1,0 +1,70 @@
+//! Superseded and quarantined events that an administrator settled.
+
+use super::{Find, LaneOf, State};
+use crate::records::Settlement;
+use crate::{Lane, Loaded, Note};
+use hostler_events::{Event, EventRef};
+
+impl State {
+    pub(super) fn settle(
+        &mut self,
+        loaded: &Loaded,
+        target: EventRef,
+        reapplied: bool,
+        find: Find<'_>,
+        lane_of: LaneOf<'_>,
+        notes: &mut Vec<Note>,
+    ) {
+        // What stands behind it in the order can't have been seen by its author.
+        let Some(found) = find(&target).filter(|f| f.key() < loaded.key()) else {
+            return notes.push(Note::SettledNothing);
+        };
+        let waits = !matches!(lane_of(&found), Lane::Applied) && !matches!(found.event, Some(Event::Promoted(_)));
+        if self.settled.contains_key(&target) || !waits {
+            return notes.push(Note::SettledNothing);
+        }
+        self.settled.insert(target, Settlement { reapplied, by: loaded.reference });
+        if !reapplied {
+            return;
+        }
+        self.fold_or_wait(&found, notes);
+        // What waited for it may be applied now, and what waited for that.
+        let mut waiting = std::mem::take(&mut self.orphans);
+        loop {
+            let before = waiting.len();
+            for reference in std::mem::take(&mut waiting) {
+                match find(&reference) {
+                    Some(orphan) if orphan.event.as_ref().is_some_and(|e| !self.is_orphan(&orphan, e)) => {
+                        if let Some(event) = &orphan.event {
+                            self.fold(&orphan, event, notes);
+                        }
+                    }
+                    _ => waiting.push(reference),
+                }
+            }
+            if waiting.len() == before {
+                break;
+            }
+        }
+        self.orphans = waiting;
+    }
+
+    fn fold_or_wait(&mut self, loaded: &Loaded, notes: &mut Vec<Note>) {
+        if let Some(event) = &loaded.event {
+            if self.is_orphan(loaded, event) {
+                self.orphans.push(loaded.reference);
+            } else {
+                self.fold(loaded, event, notes);
+            }
+        }
+    }
+}
+
+/// What an event settles, and whether it counts after all.
+pub(super) fn settles(event: &Event) -> Option<(EventRef, bool)> {
+    match event {
+        Event::Reapplied(e) => Some((e.event, true)),
+        Event::Discarded(e) => Some((e.event, false)),
+        _ => None,
+    }
+}
