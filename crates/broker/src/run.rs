@@ -94,7 +94,7 @@ impl Broker {
         let reader = log.reader();
         let mut events = Vec::new();
         reader.scan(&mut |event| {
-            events.push(Arc::new(Loaded::new(&event)));
+            events.push(Arc::new(Loaded::take(event)));
             ControlFlow::Continue(())
         })?;
         info!(events = events.len(), "log read");

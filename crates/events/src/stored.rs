@@ -123,6 +123,12 @@ impl StoredEvent {
         &self.header
     }
 
+    /// What stands before the event; the rest is dropped.
+    #[must_use]
+    pub fn into_header(self) -> Header {
+        self.header
+    }
+
     /// The hash that the next event of the feed carries.
     #[must_use]
     pub fn hash(&self) -> Hash {

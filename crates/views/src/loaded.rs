@@ -20,6 +20,13 @@ impl Loaded {
         Self { reference: stored.reference(), header: stored.header().clone(), event: stored.event().ok() }
     }
 
+    /// As [`Loaded::new`], where the stored event is not needed any more.
+    #[must_use]
+    pub fn take(stored: StoredEvent) -> Self {
+        let (reference, event) = (stored.reference(), stored.event().ok());
+        Self { reference, header: stored.into_header(), event }
+    }
+
     /// Its place in its site's order.
     #[must_use]
     pub fn key(&self) -> OrderKey {

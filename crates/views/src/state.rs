@@ -58,7 +58,8 @@ pub struct State {
     pub policies: BTreeMap<String, Field<Option<String>>>,
     /// Superseded and quarantined events that were settled.
     pub settled: BTreeMap<EventRef, Settlement>,
-    user_names: BTreeMap<UserName, UserId>,
+    /// Of several users with one name, added on two sides, the first in the order is meant.
+    user_names: BTreeMap<UserName, Vec<UserId>>,
     names: Names,
     removed: BTreeSet<Thing>,
     /// Orphans: applied together with what they wait for.
@@ -87,11 +88,12 @@ impl State {
             self.settle(loaded, target, reapplied, find, lane_of, notes);
             return Lane::Applied;
         }
-        if self.is_orphan(loaded, event) {
+        let touches = event.touches();
+        if self.is_orphan(loaded, event, &touches) {
             self.orphans.push(loaded.reference);
             return Lane::Orphaned;
         }
-        self.fold(loaded, event, notes);
+        self.fold(loaded, event, &touches, notes);
         Lane::Applied
     }
 
@@ -104,7 +106,7 @@ impl State {
     /// The user with this name.
     #[must_use]
     pub fn user_named(&self, name: &UserName) -> Option<UserId> {
-        self.user_names.get(name).copied()
+        self.user_names.get(name).and_then(|ids| ids.first()).copied()
     }
 
     /// The names of all users, in order.
@@ -121,29 +123,28 @@ impl State {
     /// True where the thing was created, removed or not.
     #[must_use]
     pub fn knows(&self, thing: Thing) -> bool {
-        self.removed.contains(&thing)
-            || match thing {
-                Thing::Site(id) => self.sites.contains_key(&id),
-                Thing::Broker(id) => self.brokers.contains_key(&id),
-                Thing::Gateway(id) => self.gateways.contains_key(&id),
-                Thing::Host(id) => self.hosts.contains_key(&id),
-                Thing::Item(id) => self.items.contains_key(&id),
-                Thing::User(id) => self.users.contains_key(&id),
-                Thing::Group(id) => self.groups.contains_key(&id),
-                Thing::Admin(id) => self.admins.contains_key(&id),
-                Thing::Token(id) => self.tokens.contains_key(&id) || self.api_tokens.contains_key(&id),
-            }
+        let there = match thing {
+            Thing::Site(id) => self.sites.contains_key(&id),
+            Thing::Broker(id) => self.brokers.contains_key(&id),
+            Thing::Gateway(id) => self.gateways.contains_key(&id),
+            Thing::Host(id) => self.hosts.contains_key(&id),
+            Thing::Item(id) => self.items.contains_key(&id),
+            Thing::User(id) => self.users.contains_key(&id),
+            Thing::Group(id) => self.groups.contains_key(&id),
+            Thing::Admin(id) => self.admins.contains_key(&id),
+            Thing::Token(id) => self.tokens.contains_key(&id) || self.api_tokens.contains_key(&id),
+        };
+        there || self.removed.contains(&thing)
     }
 
     /// An event is an orphan where what it touches, beside what it creates, or its author was not created by an event
     /// that counts. The first broker of a site authors its first events before it is in the list itself.
-    fn is_orphan(&self, loaded: &Loaded, event: &Event) -> bool {
+    fn is_orphan(&self, loaded: &Loaded, event: &Event, touches: &[Thing]) -> bool {
         let author = loaded.header.feed.broker;
         let founds = matches!(event, Event::Promoted(p) if p.kind == PromotionKind::First);
         if !founds && self.founder != Some(author) && !self.brokers.contains_key(&author) {
             return true;
         }
-        let touches = event.touches();
         touches.iter().skip(usize::from(creates(event))).any(|t| !self.knows(*t))
     }
 }

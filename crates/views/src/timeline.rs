@@ -3,10 +3,12 @@
 use crate::{Lane, Loaded, Note, Rules, State};
 use hostler_events::{EventRef, OrderKey};
 use hostler_model::Feed;
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Events between two checkpoints in memory.
+/// The fewest events between two checkpoints in memory. Copying a large state takes time, and what comes late is mostly
+/// not very late: so the further from the end, the wider apart.
 const CHECKPOINT_EVERY: usize = 1_000;
 /// Checkpoints in memory; where there are more, every second of the older half goes.
 const CHECKPOINTS: usize = 24;
@@ -28,7 +30,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     entries: Vec<Entry>,
-    index: HashMap<(Feed, u64), Arc<Loaded>>,
+    index: HashMap<Feed, HashMap<u64, Arc<Loaded>>>,
     rules: Rules,
     state: State,
     /// The state before the entry with this number.
@@ -42,11 +44,10 @@ impl Timeline {
         let mut fresh: Vec<Arc<Loaded>> = Vec::new();
         let mut decided_anew = false;
         for loaded in events {
-            let place = (loaded.reference.feed, loaded.reference.seq);
-            if self.index.contains_key(&place) {
-                continue;
-            }
-            self.index.insert(place, loaded.clone());
+            match self.index.entry(loaded.reference.feed).or_default().entry(loaded.reference.seq) {
+                MapEntry::Occupied(_) => continue,
+                MapEntry::Vacant(place) => place.insert(loaded.clone()),
+            };
             decided_anew |= self.rules.take(&loaded);
             fresh.push(loaded);
         }
@@ -68,16 +69,14 @@ impl Timeline {
 
     /// Puts new events in their places and says which is the first.
     fn place(&mut self, fresh: Vec<Arc<Loaded>>) -> usize {
-        let mut fresh: Vec<Entry> = fresh
-            .into_iter()
-            .map(|loaded| Entry { key: loaded.key(), loaded, lane: Lane::Applied, notes: Vec::new() })
-            .collect();
+        let mut fresh: Vec<(OrderKey, Arc<Loaded>)> = fresh.into_iter().map(|l| (l.key(), l)).collect();
         // Feeds come in order, so this merges runs rather than sorting.
-        fresh.sort_by_key(|e| e.key);
-        let Some(first) = fresh.first().map(|e| e.key) else { return self.entries.len() };
+        fresh.sort_by_key(|(key, _)| *key);
+        let Some(first) = fresh.first().map(|(key, _)| *key) else { return self.entries.len() };
         let at = self.entries.partition_point(|e| e.key < first);
         let late = at < self.entries.len();
-        self.entries.extend(fresh);
+        let fresh = fresh.into_iter();
+        self.entries.extend(fresh.map(|(key, loaded)| Entry { key, loaded, lane: Lane::Applied, notes: Vec::new() }));
         if late {
             self.entries[at..].sort_by_key(|e| e.key);
         }
@@ -100,7 +99,8 @@ impl Timeline {
             }
         };
         for at in start..self.entries.len() {
-            if at % CHECKPOINT_EVERY == 0 && at > 0 && !self.checkpoints.contains_key(&at) {
+            let last = self.checkpoints.last_key_value().map_or(0, |(at, _)| *at);
+            if at - last >= CHECKPOINT_EVERY.max((self.entries.len() - at) / 2) {
                 self.checkpoints.insert(at, self.state.clone());
                 self.thin_checkpoints();
             }
@@ -110,7 +110,7 @@ impl Timeline {
             if entry.lane == Lane::Applied {
                 let index = &self.index;
                 let rules = &self.rules;
-                let find = |r: &EventRef| index.get(&(r.feed, r.seq)).filter(|l| l.reference == *r).cloned();
+                let find = |r: &EventRef| index.get(&r.feed)?.get(&r.seq).filter(|l| l.reference == *r).cloned();
                 entry.lane = self.state.apply(&entry.loaded, &find, &|l| rules.lane(l), &mut entry.notes);
             }
             self.state.folded += 1;
@@ -147,6 +147,6 @@ impl Timeline {
     /// The event with this place in this feed.
     #[must_use]
     pub fn find(&self, feed: Feed, seq: u64) -> Option<&Arc<Loaded>> {
-        self.index.get(&(feed, seq))
+        self.index.get(&feed)?.get(&seq)
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the benchmarks, in release.
+//! `cargo xtask bench`: the benchmarks, in release. Arguments are criterion's, so with any only its benchmarks run;
+//! without, what a whole broker needs is measured as well.
 
 use anyhow::{Result, bail};
 
@@ -10,6 +11,8 @@ use crate::{
 
 /// The crates whose speed is a goal of the project.
 const CRATES: [&str; 3] = ["hostler-seating", "hostler-views", "hostler-log-rocks"];
+/// The benchmark of the program as shipped: its package and its name.
+const WHOLE_BROKER: (&str, &str) = ("hostler-tests", "memory");
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     prerequisites::for_building()?;
@@ -28,7 +31,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     command.arg("--").args(arguments);
     let passed = process::succeeds(&mut command)?;
     println!("Results: {}", metadata.target_directory.join("criterion").display());
-    Ok(passed)
+    let whole_passed = !arguments.is_empty() || whole_broker(&metadata)?;
+    Ok(passed && whole_passed)
+}
+
+/// Whether the program could be built and a broker needs no more than it may.
+fn whole_broker(metadata: &Metadata) -> Result<bool> {
+    if !process::succeeds(&mut cargo(&["build", "--release", "--package", "hostler-cli", "--bin", "hostler"]))? {
+        return Ok(false);
+    }
+    let (package, bench) = WHOLE_BROKER;
+    let mut command = cargo(&["bench", "--package", package, "--bench", bench]);
+    process::succeeds(command.env("HOSTLER_BIN", metadata.target_directory.join("release").join("hostler")))
 }
 
 fn bench_targets<'a>(metadata: &'a Metadata, package: &str) -> impl Iterator<Item = &'a str> {

@@ -1,6 +1,6 @@
 //! `cargo xtask schemas`: the golden files of the stored forms.
 //!
-//! The tests of hostler-events compare the files with what the code writes; here is what only git knows: that a file
+//! Tests compare the files with what the code writes and with what the views make of it; here is what only git knows: that a file
 //! that was published has not been edited or removed.
 
 use std::process::Command;
@@ -15,6 +15,12 @@ use crate::{
 
 /// Files below this folder may be added, and nothing else.
 const GOLDEN: &str = "schemas/golden";
+
+/// The tests that hold the golden files against the code: what the report says, the package, the test.
+const TESTS: [(&str, &str, &str); 2] = [
+    ("golden events fit the code", "hostler-events", "golden"),
+    ("golden log fits the views", "hostler-views", "golden_log"),
+];
 
 /// Where the published state may be, best first.
 const PUBLISHED: [&str; 3] = ["origin/HEAD", "origin/main", "origin/master"];
@@ -33,12 +39,14 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let mut report = Report::default();
-    let mut command = cargo(&["test", "--quiet", "--package", "hostler-events", "--test", "golden"]);
-    if arguments.write {
-        command.env("HOSTLER_WRITE_GOLDEN", "1");
+    for (name, package, test) in TESTS {
+        let mut command = cargo(&["test", "--quiet", "--package", package, "--test", test]);
+        if arguments.write {
+            command.env("HOSTLER_WRITE_GOLDEN", "1");
+        }
+        let passed = process::succeeds(&mut command)?;
+        report.add(name, Outcome::from_passed(passed, "see the test's messages above"));
     }
-    let passed = process::succeeds(&mut command)?;
-    report.add("golden files fit the code", Outcome::from_passed(passed, "see the test's messages above"));
     report.add("golden files unchanged", unchanged());
     print!("{report}");
     Ok(report.counts().failed == 0)

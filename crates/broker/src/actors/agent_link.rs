@@ -200,7 +200,7 @@ async fn read(
             AgentToBroker::Stranger { session, user, expected, ended } => {
                 let what = if ended { "was logged off" } else { "goes on" };
                 let expected = expected.map_or_else(String::new, |e| format!(" where {e} was expected"));
-                let text = format!("session {} of {user:?} began without a seat{expected}; it {what}", session.short());
+                let text = format!("session {} of {user} began without a seat{expected}; it {what}", session.short());
                 node.send(Alarm("session.stranger", text)).await.is_ok()
             }
             AgentToBroker::Fenced { epoch } => {

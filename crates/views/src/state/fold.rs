@@ -10,16 +10,17 @@ use std::collections::BTreeMap;
 
 impl State {
     #[allow(clippy::too_many_lines)] // one arm a type of event: splitting it would hide that none is missing
-    pub(super) fn fold(&mut self, loaded: &Loaded, event: &Event, notes: &mut Vec<Note>) {
+    pub(super) fn fold(&mut self, loaded: &Loaded, event: &Event, touches: &[Thing], notes: &mut Vec<Note>) {
         let (me, at) = (loaded.reference, loaded.header.hlc);
-        if let Some(first) = event.touches().first()
+        let first = touches.first();
+        if let Some(first) = first
             && self.removed.contains(first)
             && !matches!(event, Event::BrokerJoined(_))
         {
             // A deletion wins over concurrent edits, and a thing is removed once.
             return notes.push(Note::AlreadyRemoved);
         }
-        if matches!(event.touches().first(), Some(Thing::Broker(_))) {
+        if matches!(first, Some(Thing::Broker(_))) {
             self.brokers_changed = self.brokers_changed.max(at);
         }
         match event {
@@ -215,16 +216,17 @@ impl State {
             }
             Event::UserAdded(e) => {
                 // The same person, added on two sides: both ids stay, the name leads to the first.
-                self.user_names.entry(e.name.clone()).or_insert(e.user);
+                self.user_names.entry(e.name.clone()).or_default().push(e.user);
                 self.users.insert(e.user, User { name: e.name.clone(), added: at });
             }
             Event::UserRemoved(e) => {
-                if let Some(user) = self.users.remove(&e.user) {
-                    let next = self.users.iter().find(|(_, u)| u.name == user.name).map(|(id, _)| *id);
-                    match next {
-                        Some(id) => self.user_names.insert(user.name, id),
-                        None => self.user_names.remove(&user.name),
-                    };
+                if let Some(user) = self.users.remove(&e.user)
+                    && let Some(ids) = self.user_names.get_mut(&user.name)
+                {
+                    ids.retain(|id| *id != e.user);
+                    if ids.is_empty() {
+                        self.user_names.remove(&user.name);
+                    }
                 }
                 self.remove(Thing::User(e.user), None);
             }

@@ -34,11 +34,7 @@ impl State {
             let before = waiting.len();
             for reference in std::mem::take(&mut waiting) {
                 match find(&reference) {
-                    Some(orphan) if orphan.event.as_ref().is_some_and(|e| !self.is_orphan(&orphan, e)) => {
-                        if let Some(event) = &orphan.event {
-                            self.fold(&orphan, event, notes);
-                        }
-                    }
+                    Some(orphan) if self.fold_unless_orphan(&orphan, notes) => {}
                     _ => waiting.push(reference),
                 }
             }
@@ -50,13 +46,20 @@ impl State {
     }
 
     fn fold_or_wait(&mut self, loaded: &Loaded, notes: &mut Vec<Note>) {
-        if let Some(event) = &loaded.event {
-            if self.is_orphan(loaded, event) {
-                self.orphans.push(loaded.reference);
-            } else {
-                self.fold(loaded, event, notes);
-            }
+        if !self.fold_unless_orphan(loaded, notes) {
+            self.orphans.push(loaded.reference);
         }
+    }
+
+    /// False where it is an orphan still.
+    fn fold_unless_orphan(&mut self, loaded: &Loaded, notes: &mut Vec<Note>) -> bool {
+        let Some(event) = &loaded.event else { return true };
+        let touches = event.touches();
+        let orphan = self.is_orphan(loaded, event, &touches);
+        if !orphan {
+            self.fold(loaded, event, &touches, notes);
+        }
+        !orphan
     }
 }
 
