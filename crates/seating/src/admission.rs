@@ -251,13 +251,17 @@ impl Admission {
         if claim.host != self.config.host {
             return Err(TicketRefusal::OtherHost);
         }
-        if let Some(session) = self.tickets.get(&claim.ticket) {
-            let tickets = self.sessions.get(session).map(|live| live.tickets.as_slice()).unwrap_or_default();
+        if let Some(session) = self.tickets.get(&claim.ticket).copied() {
+            let tickets = self.sessions.get(&session).map(|live| live.tickets.as_slice()).unwrap_or_default();
             let bound = tickets.iter().find(|bound| bound.ticket == claim.ticket && bound.seat == claim.seat);
             let since = bound.ok_or(TicketRefusal::NoSeat)?.since;
             // Whichever clock says that it is too old: asking for a new one does no harm.
             let age_ms = now.wall.since(since).max(now.wall.since(issued));
-            return if age_ms > TICKET_REATTACH_MS { Err(TicketRefusal::TooOld) } else { Ok(()) };
+            if age_ms > TICKET_REATTACH_MS {
+                return Err(TicketRefusal::TooOld);
+            }
+            self.await_back(session, now.mono);
+            return Ok(());
         }
         if self.used.contains(&claim.ticket) {
             return Err(TicketRefusal::Used);
@@ -271,6 +275,7 @@ impl Admission {
             let bound = KeptTicket { ticket: claim.ticket, seat: claim.seat, since: first };
             self.seats.0.remove(&claim.seat);
             self.bind(session, bound);
+            self.await_back(session, now.mono);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::io::{AdmissionOutput, FoundSession, KeptSession, KeptTicket};
 use super::{Admission, STARTED_JITTER_MS, STRANGER_AGAIN_MS, TICKETS_PER_SESSION, USED_TICKETS};
 use crate::explanation::Explanation;
 use crate::report::{Origin, Session};
-use hostler_model::limits::SESSIONS_PER_HOST;
+use hostler_model::limits::{SEAT_HOLD_MS, SESSIONS_PER_HOST};
 use hostler_model::{HostId, Mono, Now, SessionId, TicketId, UserName, Wall};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ pub(super) struct Live {
     pub(super) tickets: Vec<KeptTicket>,
     /// Where it began with a seat.
     pub(super) explanation: Option<Arc<Explanation>>,
+    /// Until when its user may be on the way back: a ticket was presented, and the session was not seen to become
+    /// active since.
+    pub(super) awaited_until: Option<Mono>,
 }
 
 /// A session of somebody who came in with the ticket of somebody else; it is being ended.
@@ -54,8 +57,11 @@ impl Admission {
         let mut unknown = Vec::new();
         for (key, session) in found {
             if let Some(live) = self.by_key.get(&key).and_then(|id| self.sessions.get_mut(id)) {
-                self.changed |= live.session.state != session.state;
-                live.session.state = session.state;
+                if live.session.state != session.state {
+                    self.changed = true;
+                    live.session.state = session.state;
+                    live.awaited_until = None;
+                }
             } else if let Some(stranger) = self.strangers.get_mut(&key) {
                 if now.mono.since(stranger.told_at) >= STRANGER_AGAIN_MS {
                     stranger.told_at = now.mono;
@@ -147,7 +153,7 @@ impl Admission {
     /// A session for which no seat is held.
     fn unexpected(&mut self, now: Now, found: FoundSession) {
         let id = session_id(self.config.host, &found.key, found.started);
-        if let Some(expected) = self.seats.waits().cloned() {
+        if let Some(expected) = self.seats.waits().or_else(|| self.awaited_back(now.mono)).cloned() {
             let stranger =
                 Stranger { session: id, user: found.user, expected, started: found.started, told_at: now.mono };
             self.outputs.push_back(log_off(&found.key, &stranger));
@@ -172,7 +178,21 @@ impl Admission {
     ) {
         self.changed = true;
         self.by_key.insert(key.clone(), session.id);
-        self.sessions.insert(session.id, Live { key, session, tickets, explanation });
+        self.sessions.insert(session.id, Live { key, session, tickets, explanation, awaited_until: None });
+    }
+
+    /// A ticket that leads back to a session was presented. Whoever holds it may log in as somebody else, just as with
+    /// a seat's first ticket, and has as long for it.
+    pub(super) fn await_back(&mut self, session: SessionId, now: Mono) {
+        if let Some(live) = self.sessions.get_mut(&session) {
+            live.awaited_until = Some(now.plus(SEAT_HOLD_MS));
+        }
+    }
+
+    /// Somebody whose ticket was presented and who has not come back to the session that it leads to.
+    fn awaited_back(&self, now: Mono) -> Option<&UserName> {
+        let awaited = self.sessions.values().filter(|live| live.awaited_until.is_some_and(|until| now < until));
+        awaited.max_by_key(|live| live.awaited_until).map(|live| &live.session.user)
     }
 
     /// Lets a ticket come back to a session that lives.

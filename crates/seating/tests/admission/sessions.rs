@@ -96,6 +96,20 @@ fn strangers() {
     assert_eq!((gate.offer(offer(1, "anna", 1)), gate.take(1)), (Ok(()), Ok(())));
     let outputs = gate.found(&[found(":10", "mallory"), found(":11", "anna")]);
     assert!(matches!(&outputs[..], [Keep(_), Unexpected { .. }]), "{outputs:?}");
+    // A ticket back to Anna's session, and then Mallory's begins. Once Anna has come back, nobody is waited for.
+    let mut gate = Gate::new(SessionKind::PerUser);
+    assert_eq!((gate.offer(offer(1, "anna", 1)), gate.take(1)), (Ok(()), Ok(())));
+    let gone = FoundSession { state: Disconnected, ..found(":10", "anna") };
+    let (mallory, nora) = (found(":11", "mallory"), found(":12", "nora"));
+    assert!(matches!(&gate.found(std::slice::from_ref(&gone))[..], [Keep(_)]));
+    assert_eq!(gate.take(1), Ok(()));
+    assert_eq!(gate.found(&[gone.clone(), mallory]), [log_off(":11", "mallory", "anna")]);
+    assert_eq!(gate.found(&[found(":10", "anna")]), []);
+    let unexpected = [Unexpected { session: id(":12"), user: user("nora") }];
+    assert_eq!(gate.found(&[found(":10", "anna"), nora.clone()]), unexpected);
+    assert_eq!((gate.found(std::slice::from_ref(&gone)), gate.take(1)), (vec![], Ok(())));
+    gate.ms = 60_000;
+    assert_eq!(gate.found(&[gone, nora]), unexpected, "nobody is waited for longer than for a seat");
     // Where the source knows items, a session for another item does not fit the seat.
     let mut gate = Gate::new(SessionKind::PerItem);
     assert_eq!((gate.offer(offer(1, "anna", 1)), gate.take(1)), (Ok(()), Ok(())));

@@ -1,0 +1,37 @@
+//! Tests that need more than every machine has say so, and return. `cargo xtask test` sets the variables that are read
+//! here and lists what was skipped.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// Set to 1 where real session hosts and clients can run.
+const REAL_RDP: &str = "HOSTLER_REAL_RDP";
+/// Why they can't, where that is known.
+const REAL_RDP_MISSING: &str = "HOSTLER_REAL_RDP_MISSING";
+/// The file that takes a line `test<TAB>reason` for each skipped test.
+const SKIPPED: &str = "HOSTLER_SKIPPED";
+
+/// Whether the test must be skipped because it needs real RDP. Then it has been told, and the test just returns.
+#[must_use]
+pub fn without_real_rdp(test: &str) -> bool {
+    // SAFETY: geteuid has no preconditions.
+    let root = unsafe { libc::geteuid() } == 0;
+    let reason = match (env::var(REAL_RDP).as_deref(), env::var(REAL_RDP_MISSING)) {
+        (Ok("1"), _) if root => return false,
+        (Ok("1"), _) => "needs root, for session hosts in namespaces of their own".to_owned(),
+        (_, Ok(missing)) => missing,
+        _ => format!("needs xrdp, FreeRDP and root; set {REAL_RDP}=1 where they are"),
+    };
+    println!("skipped: {reason}");
+    if let Some(path) = env::var_os(SKIPPED) {
+        // One write for the line: other tests append to the same file.
+        let line = format!("{test}\t{}\n", reason.replace(['\n', '\t'], " "));
+        let written =
+            OpenOptions::new().create(true).append(true).open(path).map(|mut file| file.write_all(line.as_bytes()));
+        if let Err(error) = written.and_then(|result| result) {
+            println!("the list of skipped tests could not be written: {error}");
+        }
+    }
+    true
+}
