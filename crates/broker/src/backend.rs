@@ -36,7 +36,7 @@ pub struct Snapshot {
     pub gateways: BTreeMap<GatewayId, u32>,
     /// What an administrator should know: a stable code and a text.
     pub alarms: Vec<(String, String)>,
-    /// Events that are in the log.
+    /// Events that are in the views.
     pub events: u64,
 }
 

@@ -13,7 +13,7 @@ pub use sessions::session_id;
 
 use crate::explanation::Explanation;
 use crate::report::{Load, Origin, Report, SessionKind};
-use crate::seat::{Launch, Offer, Refusal, TicketClaim, TicketRefusal};
+use crate::seat::{Door, Launch, Offer, Refusal, TicketClaim, TicketRefusal};
 use hostler_model::limits::{REPORT_INTERVAL_MS, SESSIONS_PER_HOST, TICKET_REATTACH_MS};
 use hostler_model::{ItemId, Mono, Now, PerMille, SessionId, TicketId, UserName, Wall};
 use seats::{Seat, Seats};
@@ -202,6 +202,9 @@ impl Admission {
         } else {
             self.admit(now, &offer)?;
             self.changed = true;
+        }
+        if let (Door::Open, Some(session)) = (offer.door, offer.reattach) {
+            self.await_back(session, now);
         }
         self.seats.0.insert(offer.seat, Seat { offer, since: now, taken: None });
         Ok(())

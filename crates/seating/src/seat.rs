@@ -19,6 +19,8 @@ pub struct Offer {
     pub item: ItemId,
     /// What to start.
     pub launch: Launch,
+    /// Through which door they came. At the open door nobody presents a ticket: they are on the way already.
+    pub door: Door,
     /// The session that they are to come back to, where they have one on this host.
     pub reattach: Option<SessionId>,
     /// Why they are seated here. The agent keeps it for the session's life.

@@ -291,7 +291,7 @@ impl Site {
         };
         let avoided = request.avoid.iter().take(AVOIDED).filter_map(|host| self.hosts.row(*host));
         let not = avoided.map(|row| (row, Exclusion::Unreachable)).collect();
-        Ok(Job { token, user, item, not, ended: Vec::new(), tries: 0, queued_until: None })
+        Ok(Job { token, user, item, door: request.door, not, ended: Vec::new(), tries: 0, queued_until: None })
     }
 
     fn unreachable(&mut self, now: Now, id: HostId, seat: SeatId) {

@@ -4,6 +4,7 @@ use crate::close::CloseReason;
 use crate::connection::{Connection, WELCOME, canonical};
 use crate::endpoint::Shared;
 use crate::key::Fingerprint;
+use crate::said::SaidAlready;
 use crate::service::{JOIN_MS, Service};
 use crate::verifier::{Accept, Seen};
 use quinn::{Incoming, ServerConfig};
@@ -43,6 +44,7 @@ pub(crate) fn start(shared: Arc<Shared>, config: ServerConfig) -> (AbortHandle, 
 async fn accept(shared: Arc<Shared>, config: ServerConfig, arrived: mpsc::Sender<Connection>) {
     let service = shared.options.service;
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let said = Arc::new(SaidAlready::default());
     loop {
         let incoming = tokio::select! {
             incoming = shared.quinn.accept() => incoming,
@@ -62,14 +64,14 @@ async fn accept(shared: Arc<Shared>, config: ServerConfig, arrived: mpsc::Sender
             incoming.refuse();
             continue;
         };
-        let (shared, config, arrived) = (shared.clone(), config.clone(), arrived.clone());
+        let (shared, config, arrived, said) = (shared.clone(), config.clone(), arrived.clone(), said.clone());
         shared.options.runtime.clone().spawn(async move {
             let seen = Seen::default();
             match timeout(Duration::from_millis(HANDSHAKE_MS), welcome(&shared, config, incoming, &seen, arrived)).await
             {
                 Ok(Ok(())) => {}
-                Ok(Err(why)) => log_refusal(remote, service, &seen, &why),
-                Err(_) => log_refusal(remote, service, &seen, "the handshake took too long"),
+                Ok(Err(why)) => log_refusal(&said, remote, service, &seen, &why),
+                Err(_) => log_refusal(&said, remote, service, &seen, "the handshake took too long"),
             }
             drop(room);
         });
@@ -114,7 +116,10 @@ async fn welcome(
     Ok(())
 }
 
-fn log_refusal(remote: SocketAddr, service: Service, seen: &Seen, why: &str) {
+fn log_refusal(said: &SaidAlready, remote: SocketAddr, service: Service, seen: &Seen, why: &str) {
+    if !said.is_new(remote.ip(), seen.get().map_or(why.to_string(), |(key, refusal)| format!("{key} {refusal:?}"))) {
+        return;
+    }
     match seen.get() {
         Some((key, Some(refusal))) => {
             let key = Fingerprint::of(key);

@@ -21,6 +21,7 @@ mod live;
 pub mod messages;
 mod roster;
 mod runtime;
+mod said;
 mod service;
 mod tls;
 mod typed;

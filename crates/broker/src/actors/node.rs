@@ -241,6 +241,7 @@ impl NodeActor {
             (*id, BrokerNow { alive: alive.contains(id), lag_events, clock_behind_ms })
         });
         let brokers = members.collect();
+        let events = views.timelines().map(|(_, t)| t.entries().len() as u64).sum();
         self.set_roster();
         let snapshot = Snapshot {
             me: self.shared.me,
@@ -253,7 +254,7 @@ impl NodeActor {
             brokers,
             gateways: self.gateways.clone(),
             alarms: self.alarms.clone(),
-            events: self.node.durable().0.values().map(|(seq, _)| seq).sum(),
+            events,
         };
         self.shared.snapshot.send_replace(Arc::new(snapshot));
         self.changed = false;

@@ -2,7 +2,7 @@
 
 use super::FRESH_MS;
 use crate::report::HeldSeat;
-use crate::seat::Offer;
+use crate::seat::{Door, Offer};
 use hostler_model::limits::SEAT_HOLD_MS;
 use hostler_model::{ItemId, Mono, SeatId, SessionId, UserName, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,9 +81,10 @@ impl Seats {
         mine.max_by_key(|(_, seat)| (seat.taken, seat.since)).map(|(id, _)| *id)
     }
 
-    /// Somebody whose ticket was presented and whose session has not begun.
+    /// Somebody who has been let in and whose session has not begun: their ticket was presented, or they came through
+    /// the open door.
     pub(super) fn waits(&self) -> Option<&UserName> {
-        let waiting = self.new_ones().filter(|(_, seat)| seat.taken.is_some());
+        let waiting = self.new_ones().filter(|(_, seat)| seat.taken.is_some() || seat.offer.door == Door::Open);
         waiting.max_by_key(|(_, seat)| seat.taken).map(|(_, seat)| &seat.offer.user)
     }
 

@@ -253,6 +253,7 @@ impl Site {
             user: job.user.clone(),
             item: job.item,
             launch: launch.clone(),
+            door: job.door,
             reattach,
             explanation: Arc::clone(&explanation),
         };

@@ -2,6 +2,7 @@
 
 use crate::explanation::Exclusion;
 use crate::host_set::Row;
+use crate::seat::Door;
 use hostler_model::{ItemId, Mono, SessionId, UserName};
 
 /// A request whose user and item are known, with what was tried so far.
@@ -10,6 +11,7 @@ pub(super) struct Job {
     pub(super) token: u64,
     pub(super) user: UserName,
     pub(super) item: ItemId,
+    pub(super) door: Door,
     /// Hosts that are out of the question for it, and why.
     pub(super) not: Vec<(Row, Exclusion)>,
     /// Sessions that turned out to be gone.

@@ -7,7 +7,7 @@ use hostler_seating::admission::{
 };
 use hostler_seating::explanation::{Explanation, Reason};
 use hostler_seating::report::{Report, SessionKind, SessionState};
-use hostler_seating::seat::{Launch, Offer, Refusal, TicketClaim, TicketRefusal};
+use hostler_seating::seat::{Door, Launch, Offer, Refusal, TicketClaim, TicketRefusal};
 use std::sync::Arc;
 
 use AdmissionOutput::{Keep, Taken, Verdict};
@@ -44,6 +44,7 @@ pub(crate) fn offer(n: u8, name: &str, of: u8) -> Offer {
         user: user(name),
         item: item(of),
         launch: if of == 1 { Launch::Desktop } else { Launch::Application { command: "editor".into() } },
+        door: Door::Api,
         reattach: None,
         explanation: explanation(name, of),
     }

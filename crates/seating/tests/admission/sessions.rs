@@ -4,7 +4,7 @@ use crate::common::{WALL, host, item, ticket, user};
 use hostler_model::{SeatId, Wall};
 use hostler_seating::admission::{AdmissionInput, AdmissionOutput, FoundSession, KeptTicket, session_id};
 use hostler_seating::report::{Origin, Session, SessionKind, SessionState};
-use hostler_seating::seat::{Offer, Refusal, TicketClaim, TicketRefusal};
+use hostler_seating::seat::{Door, Offer, Refusal, TicketClaim, TicketRefusal};
 
 use AdmissionOutput::{Forget, Keep, LogOff, Taken, Unexpected};
 use SessionState::{Active, Disconnected};
@@ -91,6 +91,15 @@ fn strangers() {
     assert_eq!(gate.found(&[mallory]), [log_off(":10", "mallory", "anna")], "it is still there");
     assert_eq!(gate.found(&[]), []);
     assert!(matches!(&gate.found(&[found(":11", "anna")])[..], [Keep(_)]), "Anna's seat is still hers");
+    // At the open door nobody presents a ticket: Anna's name let somebody in, for a new session and for the one she has.
+    let open = |n| Offer { door: Door::Open, ..offer(n, "anna", 1) };
+    let mut gate = Gate::new(SessionKind::PerUser);
+    assert_eq!(gate.offer(open(1)), Ok(()));
+    assert_eq!(gate.found(&[found(":10", "mallory")]), [log_off(":10", "mallory", "anna")]);
+    let gone = FoundSession { state: Disconnected, ..found(":11", "anna") };
+    assert!(matches!(&gate.found(std::slice::from_ref(&gone))[..], [Keep(_)]));
+    assert_eq!(gate.offer(Offer { reattach: Some(id(":11")), ..open(2) }), Ok(()));
+    assert_eq!(gate.found(&[gone, found(":12", "mallory")]), [log_off(":12", "mallory", "anna")]);
     // Both in one look: who was expected is no reason to suspect the other.
     let mut gate = Gate::new(SessionKind::PerUser);
     assert_eq!((gate.offer(offer(1, "anna", 1)), gate.take(1)), (Ok(()), Ok(())));

@@ -1,6 +1,7 @@
 //! What each event does to the state.
 
 use super::State;
+use crate::names::Names;
 use crate::records::{Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Site, User};
 use crate::{Loaded, Note};
 use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, PromotionKind};
@@ -130,12 +131,12 @@ impl State {
                 self.use_token(Some(e.token), me);
             }
             Event::HostChanged(e) => {
-                let Some(mut host) = self.hosts.remove(&e.host) else { return };
+                let Some(host) = self.hosts.get_mut(&e.host) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
                         HostField::Name(v) => {
-                            let name = self.rename(Thing::Host(e.host), &host.name.value, v, w.notes);
+                            let name = rename(&mut self.names, Thing::Host(e.host), &host.name.value, v, w.notes);
                             w.write(n, &mut host.name, &name);
                         }
                         HostField::Address(v) => w.write(n, &mut host.address, v),
@@ -145,7 +146,6 @@ impl State {
                         HostField::Key(v) => w.write(n, &mut host.key, v),
                     }
                 }
-                self.hosts.insert(e.host, host);
             }
             Event::HostRemoved(e) => {
                 let name = self.hosts.remove(&e.host).map(|h| h.name.value.to_string());
@@ -163,19 +163,19 @@ impl State {
                 self.use_token(Some(e.token), me);
             }
             Event::GatewayChanged(e) => {
-                let Some(mut gateway) = self.gateways.remove(&e.gateway) else { return };
+                let Some(gateway) = self.gateways.get_mut(&e.gateway) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
                         GatewayField::Name(v) => {
-                            let name = self.rename(Thing::Gateway(e.gateway), &gateway.name.value, v, w.notes);
+                            let name =
+                                rename(&mut self.names, Thing::Gateway(e.gateway), &gateway.name.value, v, w.notes);
                             w.write(n, &mut gateway.name, &name);
                         }
                         GatewayField::Address(v) => w.write(n, &mut gateway.address, v),
                         GatewayField::Key(v) => w.write(n, &mut gateway.key, v),
                     }
                 }
-                self.gateways.insert(e.gateway, gateway);
             }
             Event::GatewayRemoved(e) => {
                 let name = self.gateways.remove(&e.gateway).map(|g| g.name.value.to_string());
@@ -194,12 +194,12 @@ impl State {
                 self.items.insert(e.item, item);
             }
             Event::ItemChanged(e) => {
-                let Some(mut item) = self.items.remove(&e.item) else { return };
+                let Some(item) = self.items.get_mut(&e.item) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
                         ItemField::Name(v) => {
-                            let name = self.rename(Thing::Item(e.item), &item.name.value, v, w.notes);
+                            let name = rename(&mut self.names, Thing::Item(e.item), &item.name.value, v, w.notes);
                             w.write(n, &mut item.name, &name);
                         }
                         ItemField::Launch(v) => w.write(n, &mut item.launch, v),
@@ -208,7 +208,6 @@ impl State {
                         ItemField::Default(v) => w.write(n, &mut item.default, v),
                     }
                 }
-                self.items.insert(e.item, item);
             }
             Event::ItemUnpublished(e) => {
                 let name = self.items.remove(&e.item).map(|i| i.name.value.to_string());
@@ -236,18 +235,17 @@ impl State {
                 self.groups.insert(e.group, group);
             }
             Event::GroupChanged(e) => {
-                let Some(mut group) = self.groups.remove(&e.group) else { return };
+                let Some(group) = self.groups.get_mut(&e.group) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
                         GroupField::Name(v) => {
-                            let name = self.rename(Thing::Group(e.group), &group.name.value, v, w.notes);
+                            let name = rename(&mut self.names, Thing::Group(e.group), &group.name.value, v, w.notes);
                             w.write(n, &mut group.name, &name);
                         }
                         GroupField::Members(v) => w.write(n, &mut group.members, v),
                     }
                 }
-                self.groups.insert(e.group, group);
             }
             Event::GroupRemoved(e) => {
                 let name = self.groups.remove(&e.group).map(|g| g.name.value.to_string());
@@ -283,11 +281,7 @@ impl State {
     }
 
     fn name(&mut self, thing: Thing, wanted: &Name, notes: &mut Vec<Note>) -> Name {
-        let name = self.names.take(thing, wanted);
-        if name != *wanted {
-            notes.push(Note::Renamed { to: name.clone() });
-        }
-        name
+        name(&mut self.names, thing, wanted, notes)
     }
 
     /// Marks a thing as removed and frees its name.
@@ -296,11 +290,6 @@ impl State {
         if let Some(name) = name {
             self.names.release(thing, name);
         }
-    }
-
-    fn rename(&mut self, thing: Thing, old: &Name, new: &Name, notes: &mut Vec<Note>) -> Name {
-        self.names.release(thing, old.as_str());
-        self.name(thing, new, notes)
     }
 
     fn use_token(&mut self, token: Option<TokenId>, by: EventRef) {
@@ -348,6 +337,20 @@ impl Writer<'_> {
         }
         *slot = Field::new(value.clone(), self.loaded.reference);
     }
+}
+
+/// Takes a name, and notes where it is another than was wanted.
+fn name(names: &mut Names, thing: Thing, wanted: &Name, notes: &mut Vec<Note>) -> Name {
+    let name = names.take(thing, wanted);
+    if name != *wanted {
+        notes.push(Note::Renamed { to: name.clone() });
+    }
+    name
+}
+
+fn rename(names: &mut Names, thing: Thing, old: &Name, new: &Name, notes: &mut Vec<Note>) -> Name {
+    names.release(thing, old.as_str());
+    name(names, thing, new, notes)
 }
 
 fn set(map: &mut BTreeMap<String, String>, key: &str, value: Option<String>) {

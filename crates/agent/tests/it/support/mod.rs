@@ -10,7 +10,7 @@ use hostler_agent::{Agent, AgentConfig, AgentHandle};
 use hostler_model::{BrokerId, Epoch, Hlc, HostId, ItemId, SeatId, SessionId, TicketId, UserName, Wall};
 use hostler_seating::explanation::{Explanation, Reason};
 use hostler_seating::report::{Origin, Report, SessionKind};
-use hostler_seating::seat::{Launch, Offer, TicketClaim};
+use hostler_seating::seat::{Door, Launch, Offer, TicketClaim};
 use hostler_wire::MemberKey;
 use hostler_wire::messages::agent::HostSettings;
 use hostler_wire::messages::roster::BrokerList;
@@ -50,6 +50,7 @@ pub(crate) fn offer(n: u8, name: &str) -> Offer {
         user: user(name),
         item: ITEM,
         launch: Launch::Desktop,
+        door: Door::Api,
         reattach: None,
         explanation: Arc::new(Explanation {
             at: Wall(u64::from(n)),
