@@ -111,8 +111,33 @@ impl LocalConfig {
         self.agent.as_ref().context("the configuration has no [agent] section: it says where the host's RDP is")
     }
 
+    /// The configuration that is there, or a new one in the place that was given on the command line.
+    pub(crate) fn load_or_create(
+        path: &Path,
+        place: &Place<'_>,
+        fill: impl FnOnce(&mut Self, &str, IpAddr) -> Result<()>,
+    ) -> Result<Self> {
+        if path.exists() {
+            if place.address.is_some() || place.listen.is_some() || place.data_dir.is_some() {
+                bail!(
+                    "{} is there already: change the address, what to listen on and the data directory there",
+                    path.display()
+                );
+            }
+            return Self::load(path);
+        }
+        let address = place.address.with_context(|| {
+            format!("there is no configuration {}: say --address, by which others reach this machine", path.display())
+        })?;
+        let data_dir = place.data_dir.map_or_else(default_data_dir, Path::to_path_buf);
+        let mut config = Self { data_dir, ..Self::default() };
+        fill(&mut config, address, place.listen.unwrap_or_else(any))?;
+        config.create(path)?;
+        Ok(config)
+    }
+
     /// Writes a configuration where there is none yet.
-    pub(crate) fn create(&self, path: &Path) -> Result<()> {
+    fn create(&self, path: &Path) -> Result<()> {
         if path.exists() {
             bail!("{} exists already", path.display());
         }
@@ -127,11 +152,11 @@ impl LocalConfig {
     }
 }
 
-pub(crate) fn default_data_dir() -> PathBuf {
+fn default_data_dir() -> PathBuf {
     PathBuf::from("/var/lib/hostler")
 }
 
-pub(crate) fn any() -> IpAddr {
+fn any() -> IpAddr {
     IpAddr::from([0, 0, 0, 0])
 }
 
@@ -153,6 +178,28 @@ fn peer_port() -> u16 {
 
 fn rdp_everywhere() -> Vec<SocketAddr> {
     vec![SocketAddr::new(any(), ports::RDP)]
+}
+
+/// What was said on the command line about a machine that has no configuration yet.
+pub(crate) struct Place<'a> {
+    pub(crate) address: Option<&'a str>,
+    pub(crate) listen: Option<IpAddr>,
+    pub(crate) data_dir: Option<&'a Path>,
+}
+
+impl GatewaySection {
+    /// A gateway that listens on the port by which clients know it.
+    pub(crate) fn at(address: Address, listen: IpAddr) -> Self {
+        let listen = vec![SocketAddr::new(listen, address.port())];
+        Self { address, listen, connections: None, connections_per_address: None }
+    }
+}
+
+impl AgentSection {
+    /// An agent of an xrdp host.
+    pub(crate) fn at(address: Address) -> Self {
+        Self { address, source: SourceName::Xrdp, hard_cap: None, logon_slots: None, connect_from: None }
+    }
 }
 
 impl BrokerSection {

@@ -1,6 +1,6 @@
 //! Begins a farm: its first broker, its first administrator, and a desktop for everybody.
 
-use super::config::{BrokerSection, LocalConfig, any, default_data_dir};
+use super::config::{BrokerSection, LocalConfig, Place};
 use super::member::{MemberDir, Membership};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -147,26 +147,11 @@ pub(crate) fn init(args: &InitArgs, config_path: &Path, json: bool) -> Result<()
 
 /// The configuration that is there, or a new one.
 fn config(args: &InitArgs, path: &Path) -> Result<LocalConfig> {
-    if path.exists() {
-        if args.address.is_some() || args.listen.is_some() || args.data_dir.is_some() {
-            bail!(
-                "{} is there already: change the address, what to listen on and the data directory there",
-                path.display()
-            );
-        }
-        return LocalConfig::load(path);
-    }
-    let address = args.address.as_deref().with_context(|| {
-        format!("there is no configuration {}: say --address, by which others reach this machine", path.display())
-    })?;
-    let config = LocalConfig {
-        data_dir: args.data_dir.clone().unwrap_or_else(default_data_dir),
-        broker: Some(BrokerSection::at(address, args.listen.unwrap_or_else(any))),
-        ..LocalConfig::default()
-    };
-    config.broker()?.addresses()?;
-    config.create(path)?;
-    Ok(config)
+    let place = Place { address: args.address.as_deref(), listen: args.listen, data_dir: args.data_dir.as_deref() };
+    LocalConfig::load_or_create(path, &place, |config, address, listen| {
+        config.broker = Some(BrokerSection::at(address, listen));
+        config.broker()?.addresses().map(drop)
+    })
 }
 
 /// The machine's name, as a member's name.

@@ -1,6 +1,6 @@
 //! Joins a farm with a token.
 
-use super::config::{AgentSection, BrokerSection, GatewaySection, LocalConfig, SourceName, any, default_data_dir};
+use super::config::{AgentSection, BrokerSection, GatewaySection, LocalConfig, Place};
 use super::init::machine_name;
 use super::member::{MemberDir, Membership};
 use anyhow::{Context, Result, bail};
@@ -11,7 +11,7 @@ use hostler_wire::messages::join::{JoinAs, JoinRefusal, JoinRequest, Joined};
 use hostler_wire::{
     CloseReason, Endpoint, EndpointOptions, JoinToken, MemberKey, Roster, Service, Trust, Typed, exporter, proof,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,42 +130,14 @@ fn connect_from(config: &LocalConfig, role: MemberRole) -> Option<IpAddr> {
 
 /// The configuration that is there, with a section for this role; or a new one.
 fn config(args: &JoinArgs, role: MemberRole, path: &Path) -> Result<LocalConfig> {
-    if path.exists() {
-        if args.address.is_some() || args.listen.is_some() || args.data_dir.is_some() {
-            bail!(
-                "{} is there already: change the address, what to listen on and the data directory there",
-                path.display()
-            );
+    let place = Place { address: args.address.as_deref(), listen: args.listen, data_dir: args.data_dir.as_deref() };
+    LocalConfig::load_or_create(path, &place, |config, address, listen| {
+        let with_port = || address.parse().or_else(|_| Address::new(address, ports::RDP));
+        match role {
+            MemberRole::Broker => config.broker = Some(BrokerSection::at(address, listen)),
+            MemberRole::Gateway => config.gateway = Some(GatewaySection::at(with_port()?, listen)),
+            MemberRole::Agent => config.agent = Some(AgentSection::at(with_port()?)),
         }
-        return LocalConfig::load(path);
-    }
-    let address = args.address.as_deref().with_context(|| {
-        format!("there is no configuration {}: say --address, by which others reach this machine", path.display())
-    })?;
-    let with_port = || -> Result<Address> {
-        address.parse().or_else(|_| Address::new(address, ports::RDP)).map_err(anyhow::Error::from)
-    };
-    let listen = args.listen.unwrap_or_else(any);
-    let mut config =
-        LocalConfig { data_dir: args.data_dir.clone().unwrap_or_else(default_data_dir), ..LocalConfig::default() };
-    match role {
-        MemberRole::Broker => config.broker = Some(BrokerSection::at(address, listen)),
-        MemberRole::Gateway => {
-            let address = with_port()?;
-            let listen = vec![SocketAddr::new(listen, address.port())];
-            config.gateway = Some(GatewaySection { address, listen, connections: None, connections_per_address: None });
-        }
-        MemberRole::Agent => {
-            config.agent = Some(AgentSection {
-                address: with_port()?,
-                source: SourceName::Xrdp,
-                hard_cap: None,
-                logon_slots: None,
-                connect_from: None,
-            });
-        }
-    }
-    join_as(&config, role)?;
-    config.create(path)?;
-    Ok(config)
+        join_as(config, role).map(drop)
+    })
 }

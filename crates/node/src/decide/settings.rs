@@ -75,9 +75,9 @@ keys! {
         /// How long somebody waits for a free host.
         Queue "seats.queue" "0s" duration "how long a user waits for room before they are refused; 0s: not at all";
         /// Requests by one address through the open door.
-        PerAddress "open_door.per_address" "60" number "seats that one client address may ask for in a minute through the open door";
+        PerAddress "open_door.per_address" "600" number "seats that one client address may ask for in a minute through the open door";
         /// Requests for one user through the open door.
-        PerUser "open_door.per_user" "20" number "seats that may be asked for in a minute for one user through the open door";
+        PerUser "open_door.per_user" "30" number "seats that may be asked for in a minute for one user through the open door";
     }
 }
 
