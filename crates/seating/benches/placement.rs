@@ -17,6 +17,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HOSTS: u16 = 1_000;
 const USERS: usize = 10_000;
 /// Requests between two looks at the clock.
