@@ -8,7 +8,7 @@ use crate::records::{
     Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Settlement, Site, User,
 };
 use crate::{Lane, Loaded, Note};
-use hostler_events::payload::PromotionKind;
+use hostler_events::payload::{PromotionKind, Role};
 use hostler_events::{Event, EventRef};
 use hostler_model::{
     AdminId, BrokerId, GatewayId, GroupId, Hlc, HostId, ItemId, Name, SiteId, Thing, TokenId, UserId, UserName,
@@ -118,6 +118,13 @@ impl State {
     #[must_use]
     pub fn named(&self, like: Thing, name: &str) -> Option<Thing> {
         self.names.holder(like, name)
+    }
+
+    /// The highest role that an enabled administrator has in a site; asked of the main site's state.
+    #[must_use]
+    pub fn role_of(&self, admin: AdminId, site: SiteId) -> Option<Role> {
+        let admin = self.admins.get(&admin).filter(|a| a.enabled)?;
+        admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == site)).map(|g| g.role).max()
     }
 
     /// True where the thing was created, removed or not.

@@ -38,7 +38,7 @@ impl Caller {
         if self.role.is_some_and(|role| role >= least) {
             return Ok(());
         }
-        let text = format!("this takes the role {}, which you do not have here", role_name(least));
+        let text = format!("this takes the role {}, which you do not have here", least.name());
         Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", text))
     }
 
@@ -67,7 +67,7 @@ impl Caller {
         let admin = admin.map_err(|why| Problem::unauthorized(format!("log in again: {why}")))?;
         tracing::Span::current().record("admin", admin.short());
         let address = request.peer_addr().map(|a| a.ip().to_canonical());
-        Ok(Self { admin, role: role_of(&snapshot, admin), address, snapshot })
+        Ok(Self { admin, role: snapshot.main.role_of(admin, snapshot.site_id), address, snapshot })
     }
 }
 
@@ -80,22 +80,6 @@ impl FromRequest for Caller {
     }
 }
 
-/// The highest role that an enabled administrator has in this broker's site.
-fn role_of(snapshot: &Snapshot, admin: AdminId) -> Option<Role> {
-    let admin = snapshot.main.admins.get(&admin).filter(|a| a.enabled)?;
-    admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == snapshot.site_id)).map(|g| g.role).max()
-}
-
-/// A role as people write it.
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Auditor => "auditor",
-        Role::HelpDesk => "help_desk",
-        Role::Operator => "operator",
-        Role::Owner => "owner",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +87,7 @@ mod tests {
     #[test]
     fn roles_have_the_names_that_json_gives_them() {
         for role in [Role::Auditor, Role::HelpDesk, Role::Operator, Role::Owner] {
-            assert_eq!(serde_json::to_value(role).unwrap(), role_name(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.name());
         }
     }
 }

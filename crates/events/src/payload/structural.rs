@@ -145,6 +145,19 @@ pub enum Role {
     Owner,
 }
 
+impl Role {
+    /// The role as people write it, and as JSON has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auditor => "auditor",
+            Self::HelpDesk => "help_desk",
+            Self::Operator => "operator",
+            Self::Owner => "owner",
+        }
+    }
+}
+
 /// A role, in the whole farm or in one site.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Grant {

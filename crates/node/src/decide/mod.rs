@@ -12,7 +12,7 @@ use crate::{Command, CommandError};
 use find::Find;
 use hostler_events::payload::Role;
 use hostler_events::{Actor, Event, EventRef};
-use hostler_model::{AdminId, BrokerId, SiteId, Thing, Wall};
+use hostler_model::{BrokerId, SiteId, Thing, Wall};
 use hostler_views::{State, Views};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -139,10 +139,10 @@ impl<'a> Decide<'a> {
         };
         let allowed = match self.actor {
             Actor::System => true,
-            Actor::Admin(id) => role_of(self.main, id, self.site_id).is_some_and(|role| role >= needed),
+            Actor::Admin(id) => self.main.role_of(id, self.site_id).is_some_and(|role| role >= needed),
             Actor::Token(_) => false,
         };
-        if allowed { Ok(()) } else { Err(CommandError::Forbidden { needed: settings::role_name(needed).to_string() }) }
+        if allowed { Ok(()) } else { Err(CommandError::Forbidden { needed: needed.name().to_string() }) }
     }
 
     fn random_id(&mut self) -> [u8; 16] {
@@ -150,10 +150,4 @@ impl<'a> Decide<'a> {
         self.random.fill_bytes(&mut id);
         id
     }
-}
-
-/// The highest role that an enabled administrator has in a site.
-pub(crate) fn role_of(main: &State, admin: AdminId, site: SiteId) -> Option<Role> {
-    let admin = main.admins.get(&admin).filter(|a| a.enabled)?;
-    admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == site)).map(|g| g.role).max()
 }

@@ -4,7 +4,7 @@
 use super::{Decide, Decision, Draft};
 use crate::CommandError;
 use hostler_events::Event;
-use hostler_events::payload::{PolicySet, Role, SettingSet};
+use hostler_events::payload::{PolicySet, SettingSet};
 use hostler_views::State;
 use std::fmt;
 use std::str::FromStr;
@@ -171,16 +171,6 @@ pub(crate) fn parse_duration_ms(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-/// A role as people write it.
-pub(crate) fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Auditor => "auditor",
-        Role::HelpDesk => "help_desk",
-        Role::Operator => "operator",
-        Role::Owner => "owner",
-    }
 }
 
 #[cfg(test)]
