@@ -19,6 +19,8 @@ use std::sync::Arc;
 const HEADS_EVERY_MS: u64 = 1_000;
 /// How long the master has to answer a forwarded command, in ms.
 const FORWARD_MS: u64 = 3_000;
+/// Alarms that are remembered, so that each is raised once; beyond that they are not raised any more.
+const ALARMS: usize = 1_024;
 /// Commands on their way at one time; more are answered with "busy".
 const COMMANDS: usize = 1_024;
 
@@ -130,7 +132,6 @@ pub struct Node {
     me: BrokerId,
     site: SiteId,
     author: Author,
-    clock: HlcClock,
     random: StdRng,
     replica: Replica,
     continuity: Continuity,
@@ -174,8 +175,7 @@ impl Node {
         let mut node = Self {
             me: config.me,
             site: config.site,
-            author: Author::new(config.key, feed, config.site, seq, head, HlcClock::default()),
-            clock,
+            author: Author::new(config.key, feed, config.site, seq, head, clock),
             random,
             replica,
             continuity,
@@ -341,7 +341,7 @@ impl Node {
             for to in linked {
                 self.send_heads(now, to);
             }
-            if self.replica.release_held(now.wall, &mut self.clock) {
+            if self.replica.release_held(now.wall, self.author.clock_mut()) {
                 self.out.push_back(Output::Changed);
             }
             if self.replica.held() > 0 {
@@ -365,7 +365,7 @@ impl Node {
 
     /// Raises an alarm, once for each text.
     fn alarm(&mut self, code: &'static str, text: String) {
-        if self.alarmed.len() < limits::FRONTIER_HEADS && self.alarmed.insert((code, text.clone())) {
+        if self.alarmed.len() < ALARMS && self.alarmed.insert((code, text.clone())) {
             self.out.push_back(Output::Alarm { code, text });
         }
     }

@@ -200,6 +200,22 @@ fn a_master_that_starts_alone_resumes_in_a_new_incarnation() {
 }
 
 #[test]
+fn a_command_that_fails_half_way_leaves_no_gap() {
+    let mut net = Net::farm(2);
+    for n in 1..=2 {
+        net.stop(n);
+    }
+    net.start(id(1));
+    let hostler_node::Command::AddAdmin { name, grants, .. } = admin("op") else { panic!("another command") };
+    let too_large = hostler_node::Command::AddAdmin { name, password_hash: "x".repeat(70_000), grants };
+    assert_eq!(net.command(1, too_large).unwrap_err().code(), "not_stored");
+    net.command(1, admin("op")).unwrap();
+    let own = net.machines[&id(1)].disk.iter().filter(|e| e.header().feed.incarnation.ordinal == 2);
+    let places: Vec<(u64, u16)> = own.map(|e| (e.header().seq, e.header().kind)).collect();
+    assert_eq!(places, [(1, 2), (2, 30)], "the resume that came before what failed is there");
+}
+
+#[test]
 fn a_clock_far_ahead_refuses_to_author_but_not_to_revoke() {
     let mut net = Net::farm(3);
     net.command(1, admin("op")).unwrap();

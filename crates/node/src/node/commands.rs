@@ -24,9 +24,16 @@ impl Node {
                 Some(_) => {}
             }
         }
-        match self.carry_out(now, actor, &command) {
-            Ok((outcome, events)) => self.store(now, origin, outcome, events),
-            Err(error) => self.answer(origin, Err(error)),
+        let mut events = Vec::new();
+        match self.carry_out(now, actor, &command, &mut events) {
+            Ok(outcome) => self.store(origin, outcome, events),
+            Err(error) => {
+                // What was authored before it failed is in the feed: without it on the disk there would be a gap.
+                if !events.is_empty() {
+                    self.append(events, None);
+                }
+                self.answer(origin, Err(error));
+            }
         }
     }
 
@@ -45,13 +52,15 @@ impl Node {
         }
     }
 
-    /// Decides and authors. The views have it at once; the answer and the others wait for the disk.
+    /// Decides and authors, also where it fails half-way. The views have it at once; the answer and the others wait for
+    /// the disk.
     fn carry_out(
         &mut self,
         now: Now,
         actor: Actor,
         command: &Command,
-    ) -> Result<(Outcome, Vec<StoredEvent>), CommandError> {
+        events: &mut Vec<StoredEvent>,
+    ) -> Result<Outcome, CommandError> {
         if let Some(event) = self.replica.views.halted_by() {
             return Err(CommandError::Halted(event.to_string()));
         }
@@ -62,21 +71,19 @@ impl Node {
         let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut self.random)
             .ok_or(CommandError::NotReady)?
             .run(command)?;
-        let mut events = Vec::new();
         if !decision.drafts.is_empty() {
             events.extend(self.renew_where_broken(now)?);
         }
         for draft in &decision.drafts {
             events.push(self.write(now, actor, &draft.event, draft.bases.clone())?);
         }
-        let outcome = Outcome {
+        Ok(Outcome {
             thing: decision.thing,
             events: events.iter().map(StoredEvent::reference).collect(),
             durable_on: 1,
             members: self.member_count(),
             warnings: decision.warnings,
-        };
-        Ok((outcome, events))
+        })
     }
 
     /// Opens a new incarnation where the feed must not go on. A master's first event in it is a resume.
@@ -104,17 +111,16 @@ impl Node {
         event: &Event,
         bases: Vec<Option<EventRef>>,
     ) -> Result<StoredEvent, CommandError> {
-        self.author.clock_mut().observe(self.clock.last());
         let epoch = self.epoch();
         let stored = self
             .author
             .write(now.wall, actor, event, epoch, &self.replica.seen, bases)
             .map_err(|e| CommandError::NotStored(e.to_string()))?;
-        self.replica.authored(&stored, now.wall, &mut self.clock);
+        self.replica.authored(&stored, now.wall, self.author.clock_mut());
         Ok(stored)
     }
 
-    fn store(&mut self, now: Now, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
+    fn store(&mut self, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
         if events.is_empty() {
             // Everything is so already, on as many disks as it got to.
             let linked = self.peers.values().filter(|p| p.linked).count();
@@ -124,7 +130,6 @@ impl Node {
         let batch = self.append(events, None);
         self.pending.storing.entry(batch).or_default().push(Storing { origin, outcome });
         self.out.push_back(Output::Changed);
-        let _ = now;
     }
 
     pub(super) fn answer_spread(&mut self, now: Now) {

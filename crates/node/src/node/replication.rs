@@ -48,7 +48,7 @@ impl Node {
     }
 
     pub(super) fn accept(&mut self, now: Now, from: BrokerId, events: Vec<StoredEvent>) {
-        let got = self.replica.accept(events, now.wall, &mut self.clock);
+        let got = self.replica.accept(events, now.wall, self.author.clock_mut());
         for bad in got.bad {
             match bad {
                 Bad::Fork(feed, seq) => self.alarm(
