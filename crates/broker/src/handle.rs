@@ -70,10 +70,6 @@ impl Handle {
             PeerFrame::Take { request, ticket } => {
                 PeerFrame::Taken { request, result: self.take(&ticket, false).await }
             }
-            PeerFrame::Explain { request, session, .. } => {
-                let explained = self.site.send(ExplainSession(session)).await.ok()?;
-                PeerFrame::Explained { request, explanation: explained.ok().flatten().map(Box::new) }
-            }
             _ => return None,
         })
     }

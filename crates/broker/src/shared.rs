@@ -2,6 +2,7 @@
 
 use crate::backend::Snapshot;
 use crate::clock::Clock;
+use futures::Stream;
 use hostler_model::BrokerId;
 use hostler_wire::messages::peer::PeerFrame;
 use hostler_wire::{CloseReason, Connection, MemberKey, Roster, TypedSender};
@@ -26,6 +27,18 @@ pub(crate) struct Shared {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     /// The links to the other brokers.
     pub(crate) peers: Peers,
+}
+
+/// There is a new snapshot.
+pub(crate) struct Changed;
+
+impl Shared {
+    /// Says when there is a new snapshot.
+    pub(crate) fn changes(&self) -> impl Stream<Item = Changed> + use<> {
+        futures::stream::unfold(self.snapshot.subscribe(), |mut changes| async move {
+            changes.changed().await.ok().map(|()| (Changed, changes))
+        })
+    }
 }
 
 /// A link to another broker.

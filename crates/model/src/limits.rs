@@ -47,7 +47,5 @@ pub const REPORT_INTERVAL_MS: u64 = 5_000;
 pub const REPORT_STALE_INTERVALS: u64 = 3;
 /// How long the gateway or a broker waits for a user's home broker, in ms, before the next one decides.
 pub const HOME_BROKER_WAIT_MS: u64 = 300;
-/// How long a join token is good, in ms, unless said otherwise.
-pub const TOKEN_LIFE_MS: u64 = 60 * 60 * 1_000;
 /// A routing token in the first RDP packet, in bytes, prefix included: X.224's length indicator is one byte.
 pub const ROUTING_TOKEN_BYTES: usize = 238;

@@ -3,7 +3,7 @@
 use crate::actors::node::{Alarm, NodeActor};
 use crate::actors::site::{AgentIs, AgentSays, SiteActor};
 use crate::catalog::{broker_list, host_settings};
-use crate::shared::Shared;
+use crate::shared::{Changed, Shared};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, StreamHandler,
     WrapFuture,
@@ -55,11 +55,6 @@ pub(crate) struct Explain(pub(crate) SessionId);
 impl Message for Explain {
     type Result = Option<Box<Explanation>>;
 }
-
-/// The farm has changed.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Changed;
 
 /// What waits for an answer.
 enum Waiting {
@@ -170,11 +165,7 @@ impl Actor for AgentLink {
             }
         };
         ctx.spawn(tracing::Instrument::instrument(read, span).into_actor(self).map(|(), _, ctx| ctx.stop()));
-        let changes = self.shared.snapshot.subscribe();
-        let changes = futures::stream::unfold(changes, |mut changes| async move {
-            changes.changed().await.ok().map(|()| (Changed, changes))
-        });
-        ctx.add_stream(changes);
+        ctx.add_stream(self.shared.changes());
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

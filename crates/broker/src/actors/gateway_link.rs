@@ -3,7 +3,7 @@
 use crate::actors::node::{Alarm, GatewayIs, NodeActor};
 use crate::catalog::broker_list;
 use crate::handle::Handle;
-use crate::shared::Shared;
+use crate::shared::{Changed, Shared};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, StreamHandler, WrapFuture};
 use hostler_model::{GatewayId, limits};
 use hostler_wire::messages::gateway::{BrokerToGateway, GatewayToBroker, TurnedAway};
@@ -16,9 +16,6 @@ use tracing::{Instrument, debug, info, info_span, warn};
 
 /// Clients of one gateway that are being seated at one time.
 const AT_ONCE: usize = 4_096;
-
-/// The farm has changed.
-struct Changed;
 
 /// The actor of a link to a gateway.
 pub(crate) struct GatewayLink {
@@ -74,10 +71,7 @@ impl Actor for GatewayLink {
         let read = read(gateway, receiver, self.sender.clone(), self.node.clone(), self.handle.clone());
         ctx.spawn(read.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
         self.update();
-        let changes = futures::stream::unfold(self.shared.snapshot.subscribe(), |mut changes| async move {
-            changes.changed().await.ok().map(|()| (Changed, changes))
-        });
-        ctx.add_stream(changes);
+        ctx.add_stream(self.shared.changes());
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

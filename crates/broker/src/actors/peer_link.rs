@@ -96,13 +96,11 @@ async fn read(
                 }
             }
             PeerFrame::Working { request } => shared.peers.working(peer, request),
-            PeerFrame::Seated { request, .. }
-            | PeerFrame::Taken { request, .. }
-            | PeerFrame::Explained { request, .. } => {
+            PeerFrame::Seated { request, .. } | PeerFrame::Taken { request, .. } => {
                 shared.peers.answered(peer, request, frame);
             }
             PeerFrame::Unreachable { host, seat } => handle.unreachable_here(host, seat),
-            PeerFrame::Seat { .. } | PeerFrame::Take { .. } | PeerFrame::Explain { .. } => {
+            PeerFrame::Seat { .. } | PeerFrame::Take { .. } => {
                 // Without room the question goes unanswered, and the asker goes on to the next broker.
                 let Ok(permit) = at_once.clone().try_acquire_owned() else { continue };
                 let (shared, handle) = (shared.clone(), handle.clone());

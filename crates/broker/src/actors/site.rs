@@ -4,7 +4,7 @@ use crate::actors::agent_link::{AgentLink, Explain, Order, Take, Tell};
 use crate::actors::node::{Alarm, EndsProcess, NodeActor};
 use crate::backend::{BackendError, HostNow, SessionNow};
 use crate::catalog::catalog;
-use crate::shared::Shared;
+use crate::shared::{Changed, Shared};
 use actix::{
     Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, SpawnHandle, StreamHandler,
 };
@@ -93,8 +93,6 @@ pub(crate) struct ExplainSession(pub(crate) SessionId);
 impl Message for ExplainSession {
     type Result = Result<Option<Explanation>, BackendError>;
 }
-
-struct Changed;
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -221,10 +219,7 @@ impl Actor for SiteActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         self.refresh(ctx);
-        let changes = futures::stream::unfold(self.shared.snapshot.subscribe(), |mut changes| async move {
-            changes.changed().await.ok().map(|()| (Changed, changes))
-        });
-        ctx.add_stream(changes);
+        ctx.add_stream(self.shared.changes());
     }
 }
 

@@ -2,9 +2,8 @@
 //! for another.
 
 use super::gateway::{Route, TurnedAway};
-use hostler_model::{HostId, SeatId, SessionId};
+use hostler_model::{HostId, SeatId};
 use hostler_node::Message;
-use hostler_seating::explanation::Explanation;
 use hostler_seating::seat::{NoSeat, Placement, SeatRequest};
 use serde::{Deserialize, Serialize};
 
@@ -52,21 +51,5 @@ pub enum PeerFrame {
         host: HostId,
         /// The seat.
         seat: SeatId,
-    },
-    /// I can't reach this host's agent; ask it why a session is there.
-    Explain {
-        /// The request's number.
-        request: u64,
-        /// The host.
-        host: HostId,
-        /// The session.
-        session: SessionId,
-    },
-    /// Answer to [`PeerFrame::Explain`].
-    Explained {
-        /// The request's number.
-        request: u64,
-        /// What the agent kept.
-        explanation: Option<Box<Explanation>>,
     },
 }
