@@ -104,6 +104,10 @@ events! {
     1 "promoted" v 1 Structural Halt Promoted;
     /// The master goes on in a new incarnation.
     2 "resumed" v 1 Structural Halt Resumed;
+    /// The master stops, so that another takes over with everything that it wrote.
+    3 "sealed" v 1 Structural Halt Sealed;
+    /// A broker wants another to become the master.
+    4 "voted" v 1 Everyday Halt Voted;
     /// The farm began.
     10 "farm.created" v 1 Structural Halt FarmCreated;
     /// A site began.
@@ -185,6 +189,7 @@ impl Event {
         use Event as E;
         match self {
             E::Promoted(_) | E::Resumed(_) | E::FarmCreated(_) | E::SettingSet(_) | E::PolicySet(_) => Vec::new(),
+            E::Sealed(_) | E::Voted(_) => Vec::new(),
             E::SiteCreated(e) => vec![Thing::Site(e.site)],
             E::BrokerJoined(e) => vec![Thing::Broker(e.broker)],
             E::BrokerEnabled(e) => vec![Thing::Broker(e.broker)],
@@ -236,6 +241,10 @@ impl Event {
     /// True for the events that carry a frontier.
     #[must_use]
     pub fn has_frontier(&self) -> bool {
-        matches!(self, Self::Promoted(_) | Self::Resumed(_)) || self.kind().class == Class::Revocation
+        let carries = matches!(
+            self,
+            Self::Promoted(_) | Self::Resumed(_) | Self::BrokerRemoved(_) | Self::BrokerKeyReplaced(_)
+        );
+        carries || self.kind().class == Class::Revocation
     }
 }

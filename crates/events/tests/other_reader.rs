@@ -122,6 +122,14 @@ struct Promoted {
 struct Resumed {}
 
 #[derive(SchemaRead, SchemaWrite, PartialEq, Eq, Debug)]
+struct Voted {
+    n: u64,
+    candidate: Id,
+    succeeds: Epoch,
+    silent_ms: u64,
+}
+
+#[derive(SchemaRead, SchemaWrite, PartialEq, Eq, Debug)]
 struct BrokerJoined {
     broker: Id,
     name: String,
@@ -224,6 +232,7 @@ fn both_libraries_read_and_write_the_same_payloads() {
     same! {
         1 Promoted;
         2 Resumed;
+        4 Voted;
         20 BrokerJoined;
         41 HostChanged;
         60 ItemPublished;

@@ -64,7 +64,7 @@ pub fn found(author: &mut Author, wall: Wall, founding: Founding) -> Result<Vec<
             admin: founding.admin,
             name: founding.admin_name,
             password_hash: founding.password_hash,
-            grants: vec![Grant { role: Role::Owner, site: None }],
+            grants: [Role::Owner, Role::Promoter].map(|role| Grant { role, site: None }).to_vec(),
         }),
     ];
     rest.extend(founding.item.map(Event::ItemPublished));

@@ -1,7 +1,7 @@
 //! What the views hold about each thing.
 
 use hostler_events::EventRef;
-use hostler_events::payload::{Audience, BrokerAddresses, Grant};
+use hostler_events::payload::{Audience, BrokerAddresses, Grant, PromotionKind};
 use hostler_model::{
     Address, AdminId, BrokerId, Epoch, Hlc, HostId, Launch, MemberRole, Name, PublicKey, UserId, UserName, Wall,
 };
@@ -38,8 +38,23 @@ pub struct Mastership {
     pub epoch: Epoch,
     /// The promotion.
     pub promotion: EventRef,
+    /// How it began.
+    pub kind: PromotionKind,
     /// Who may vote on the next.
     pub voters: Vec<BrokerId>,
+    /// Set where the master has stopped for a successor.
+    pub sealed: Option<Seal>,
+    /// The former master, where it lost the mastership without anybody's wish and may get it back by itself.
+    pub hands_back: Option<BrokerId>,
+}
+
+/// The master has stopped, so that another can take over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Seal {
+    /// Who shall take over.
+    pub successor: BrokerId,
+    /// The event that says so.
+    pub event: EventRef,
 }
 
 /// A broker.

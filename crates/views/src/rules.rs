@@ -5,7 +5,7 @@
 
 use crate::{Lane, Loaded};
 use hostler_events::{Actor, Class, Event, EventRef, Frontier, OrderKey};
-use hostler_model::{Epoch, Feed, Thing};
+use hostler_model::{BrokerId, Epoch, Feed, Thing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,13 +40,24 @@ struct Revocation {
     void: Option<EventRef>,
 }
 
-/// A structural event that ends a revocation, or removes a broker.
+/// A structural event that ends a revocation or a removal.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Turn {
     key: OrderKey,
     reference: EventRef,
     actor: Actor,
     thing: Thing,
+}
+
+/// A broker was removed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Removal {
+    key: OrderKey,
+    reference: EventRef,
+    actor: Actor,
+    broker: BrokerId,
+    /// What the author had seen; nothing that it lacks is let in while the broker is gone.
+    frontier: Option<Frontier>,
 }
 
 /// What was decided about a promotion.
@@ -64,7 +75,7 @@ pub struct Rules {
     resumes: Vec<Resume>,
     revocations: Vec<Revocation>,
     enables: Vec<Turn>,
-    removals: Vec<Turn>,
+    removals: Vec<Removal>,
 }
 
 impl Rules {
@@ -83,7 +94,10 @@ impl Rules {
             Some(Event::AdminEnabled(e)) => self.enables.push(turn(Thing::Admin(e.admin))),
             // A broker whose key was stolen comes back with a token: it joins again.
             Some(Event::BrokerJoined(e)) => self.enables.push(turn(Thing::Broker(e.broker))),
-            Some(Event::BrokerRemoved(e)) => self.removals.push(turn(Thing::Broker(e.broker))),
+            Some(Event::BrokerRemoved(e)) => {
+                let frontier = loaded.header.frontier.clone();
+                self.removals.push(Removal { key, reference, actor, broker: e.broker, frontier });
+            }
             Some(_) if loaded.header.class == Class::Revocation => {
                 let Some(target) = loaded.header.touches.first().copied() else { return false };
                 self.revocations.push(Revocation { key, reference, actor, target, frontier: frontier(), void: None });
@@ -118,7 +132,7 @@ impl Rules {
         {
             return Lane::Superseded { by };
         }
-        Lane::Applied
+        self.unseen_before_removal(&key, &reference).map_or(Lane::Applied, |by| Lane::Quarantined { by })
     }
 
     /// The effective promotion of the highest epoch, of all that were seen.
@@ -202,10 +216,9 @@ impl Rules {
     }
 
     fn knew_own_removal(&self, promotion: &Promotion) -> Option<EventRef> {
-        let author = Thing::Broker(promotion.key.broker);
         self.removals
             .iter()
-            .find(|r| r.thing == author && self.stands_for(promotion, &r.key, &r.reference))
+            .find(|r| r.broker == promotion.key.broker && self.stands_for(promotion, &r.key, &r.reference))
             .map(|removal| removal.reference)
     }
 
@@ -238,6 +251,23 @@ impl Rules {
             self.enables.iter().any(|e| e.ends(r, key) && stands(e))
         };
         self.revocations_of(key, reference, actor).find(|r| !enabled(r)).map(|r| r.reference)
+    }
+
+    /// The removal by which an event is quarantined: its author was removed by somebody who had not seen it, and it
+    /// stands before the author's next joining. A removal that is itself superseded removes nothing.
+    fn unseen_before_removal(&self, key: &OrderKey, reference: &EventRef) -> Option<EventRef> {
+        let stands = |key: &OrderKey, reference: &EventRef, actor: Actor| {
+            self.quarantine(key, reference, actor).is_none() && self.superseded(key, reference).is_none()
+        };
+        let lacks = |r: &&Removal| {
+            let unseen = r.broker == key.broker && r.frontier.as_ref().is_some_and(|f| !has(f, reference));
+            unseen && stands(&r.key, &r.reference, r.actor)
+        };
+        let back = |r: &Removal| {
+            let joins = |e: &Turn| e.thing == Thing::Broker(r.broker) && r.key < e.key && e.key < *key;
+            self.enables.iter().any(|e| joins(e) && stands(&e.key, &e.reference, e.actor))
+        };
+        self.removals.iter().filter(lacks).find(|r| !back(r)).map(|r| r.reference)
     }
 
     /// The revocations that count, revoke whoever authored an event, and did not know it.

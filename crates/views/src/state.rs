@@ -8,7 +8,7 @@ use crate::records::{
     Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Settlement, Site, User,
 };
 use crate::{Lane, Loaded, Note};
-use hostler_events::payload::{PromotionKind, Role};
+use hostler_events::payload::{Grant, PromotionKind, Role};
 use hostler_events::{Event, EventRef};
 use hostler_model::{
     AdminId, BrokerId, GatewayId, GroupId, Hlc, HostId, ItemId, Name, SiteId, Thing, TokenId, UserId, UserName,
@@ -30,6 +30,8 @@ pub struct State {
     pub sites: BTreeMap<SiteId, Site>,
     /// Who is master.
     pub master: Option<Mastership>,
+    /// How often the mastership went back by itself to whom it had been taken from.
+    pub failbacks: u32,
     /// Brokers, removed ones too.
     pub brokers: BTreeMap<BrokerId, Broker>,
     /// Members by priority, the first in line first.
@@ -124,7 +126,16 @@ impl State {
     #[must_use]
     pub fn role_of(&self, admin: AdminId, site: SiteId) -> Option<Role> {
         let admin = self.admins.get(&admin).filter(|a| a.enabled)?;
-        admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == site)).map(|g| g.role).max()
+        let here = admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == site)).map(|g| g.role);
+        here.filter(|role| *role != Role::Promoter).max()
+    }
+
+    /// True where an enabled administrator may force a promotion in a site; asked of the main site's state.
+    #[must_use]
+    pub fn may_force_promotions(&self, admin: AdminId, site: SiteId) -> bool {
+        let admin = self.admins.get(&admin).filter(|a| a.enabled);
+        let right = |g: &Grant| g.role == Role::Promoter && g.site.is_none_or(|s| s == site);
+        admin.is_some_and(|a| a.grants.iter().any(right))
     }
 
     /// True where the thing was created, removed or not.

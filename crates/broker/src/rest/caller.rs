@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn roles_have_the_names_that_json_gives_them() {
-        for role in [Role::Auditor, Role::HelpDesk, Role::Operator, Role::Owner] {
+        for role in [Role::Auditor, Role::HelpDesk, Role::Operator, Role::Owner, Role::Promoter] {
             assert_eq!(serde_json::to_value(role).unwrap(), role.name());
         }
     }

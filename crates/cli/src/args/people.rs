@@ -110,7 +110,8 @@ impl std::str::FromStr for RoleArg {
             "help_desk" => Role::HelpDesk,
             "operator" => Role::Operator,
             "owner" => Role::Owner,
-            _ => return Err("the roles are auditor, help_desk, operator and owner".to_string()),
+            "promoter" => Role::Promoter,
+            _ => return Err("the roles are auditor, help_desk, operator, owner and promoter".to_string()),
         };
         Ok(Self(GrantRow { role, site }))
     }

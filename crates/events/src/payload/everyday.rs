@@ -2,7 +2,7 @@
 //! stand in the same order.
 
 use hostler_model::{
-    Address, BrokerId, GatewayId, GroupId, HostId, ItemId, Launch, MemberRole, Name, PublicKey, TokenId, UserId,
+    Address, BrokerId, Epoch, GatewayId, GroupId, HostId, ItemId, Launch, MemberRole, Name, PublicKey, TokenId, UserId,
     UserName, Wall,
 };
 use serde::{Deserialize, Serialize};
@@ -211,6 +211,20 @@ pub struct TokenCreated {
     pub verifier: [u8; 32],
     /// Until when, by the issuer's clock.
     pub expires: Wall,
+}
+
+/// A broker wants another to become the master, because it has not heard the present one. One vote for each number, and
+/// on the disk before anybody hears of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Voted {
+    /// Number of the epoch that shall begin.
+    pub n: u64,
+    /// Whose epoch it shall be.
+    pub candidate: BrokerId,
+    /// The mastership that it shall succeed.
+    pub succeeds: Epoch,
+    /// How long the master had not been heard by the voter, in ms.
+    pub silent_ms: u64,
 }
 
 /// A policy of the site has another value now.

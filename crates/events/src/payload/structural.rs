@@ -48,6 +48,13 @@ pub struct Promoted {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Resumed {}
 
+/// The master stops: until a higher epoch begins it authors no structural event, so that its successor has all of them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Who shall take over.
+    pub successor: BrokerId,
+}
+
 /// The farm began.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FarmCreated {
@@ -108,7 +115,7 @@ pub struct BrokerDisabled {
     pub broker: BrokerId,
 }
 
-/// A broker is no longer a member.
+/// A broker is no longer a member. What it wrote and the author of this had not seen is quarantined until it joins again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BrokerRemoved {
     /// The broker.
@@ -127,7 +134,7 @@ pub struct BrokersOrdered {
 pub struct BrokerKeyReplaced {
     /// The broker.
     pub broker: BrokerId,
-    /// Its key from the next event of its feed on.
+    /// Its key in every incarnation later than those that the author of this had seen.
     pub key: PublicKey,
 }
 
@@ -141,8 +148,10 @@ pub enum Role {
     HelpDesk,
     /// Hosts, gateways, published items, users and tokens.
     Operator,
-    /// Everything.
+    /// Everything, but for forcing a promotion.
     Owner,
+    /// Forces a promotion where the master is lost. A right of its own: it says nothing about the others.
+    Promoter,
 }
 
 impl Role {
@@ -154,6 +163,7 @@ impl Role {
             Self::HelpDesk => "help_desk",
             Self::Operator => "operator",
             Self::Owner => "owner",
+            Self::Promoter => "promoter",
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Sample, address, broker, name, public, reference, v1};
 use hostler_events::Event;
 use hostler_events::payload::*;
-use hostler_model::{GatewayId, GroupId, HostId, ItemId, Launch, MemberRole, TokenId, UserId, Wall};
+use hostler_model::{Epoch, GatewayId, GroupId, Hlc, HostId, ItemId, Launch, MemberRole, TokenId, UserId, Wall};
 
 const HOST: HostId = HostId([0x40; 16]);
 const GATEWAY: GatewayId = GatewayId([0x50; 16]);
@@ -13,7 +13,7 @@ const GROUP: GroupId = GroupId([0x72; 16]);
 const TOKEN: TokenId = TokenId([0x80; 16]);
 
 pub(super) fn samples() -> Vec<Sample> {
-    [hosts(), gateways(), items(), people(), tokens_and_policies(), settlements()].into_iter().flatten().collect()
+    [hosts(), gateways(), items(), people(), tokens_and_policies(), votes(), settlements()].into_iter().flatten().collect()
 }
 
 fn hosts() -> Vec<Sample> {
@@ -125,6 +125,15 @@ fn tokens_and_policies() -> Vec<Sample> {
         v1("least", token(MemberRole::Broker, [0; 32], 0)),
         v1("full", policy("seating.slow_start", Some("30 s"))),
         v1("least", policy("seating.slow_start", None)),
+    ]
+}
+
+fn votes() -> Vec<Sample> {
+    let hlc = |wall, counter| Hlc { wall: Wall(wall), counter };
+    let succeeds = Epoch { n: 2, hlc: hlc(1_700_000_000_000, 7), broker: broker(1) };
+    vec![
+        v1("full", Event::Voted(Voted { n: 3, candidate: broker(2), succeeds, silent_ms: 30_500 })),
+        v1("least", Event::Voted(Voted { n: 0, candidate: broker(0), succeeds: Epoch::NONE, silent_ms: 0 })),
     ]
 }
 

@@ -38,6 +38,8 @@ fn masterships() -> Vec<Sample> {
         v1("planned", Event::Promoted(promoted(PromotionKind::Planned, "maintenance"))),
         v1("automatic", Event::Promoted(promoted(PromotionKind::Automatic, "not heard"))),
         v1("least", Event::Resumed(Resumed {})),
+        v1("full", Event::Sealed(Sealed { successor: broker(2) })),
+        v1("least", Event::Sealed(Sealed { successor: broker(0) })),
     ]
 }
 

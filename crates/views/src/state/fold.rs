@@ -2,9 +2,9 @@
 
 use super::State;
 use crate::names::Names;
-use crate::records::{Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Site, User};
+use crate::records::{Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Site, User};
 use crate::{Loaded, Note};
-use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, PromotionKind};
+use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, Promoted, PromotionKind};
 use hostler_events::{Event, EventRef};
 use hostler_model::{AdminId, BrokerId, Name, Thing, TokenId};
 use std::collections::BTreeMap;
@@ -29,9 +29,14 @@ impl State {
                 if e.kind == PromotionKind::First {
                     self.founder.get_or_insert(loaded.header.feed.broker);
                 }
-                self.master = Some(Mastership { epoch: loaded.header.epoch, promotion: me, voters: e.voters.clone() });
+                self.promote(loaded, e);
             }
-            Event::Resumed(_) | Event::Reapplied(_) | Event::Discarded(_) => {}
+            Event::Sealed(e) => {
+                if let Some(master) = self.master.as_mut().filter(|m| m.epoch == loaded.header.epoch) {
+                    master.sealed = Some(Seal { successor: e.successor, event: me });
+                }
+            }
+            Event::Voted(_) | Event::Resumed(_) | Event::Reapplied(_) | Event::Discarded(_) => {}
             Event::FarmCreated(e) => self.farm = Some(e.name.clone()),
             Event::SiteCreated(e) => {
                 let name = self.name(Thing::Site(e.site), &e.name, notes);
@@ -278,6 +283,30 @@ impl State {
                 }
             },
         }
+    }
+
+    fn promote(&mut self, loaded: &Loaded, promoted: &Promoted) {
+        let before = self.master.take();
+        // Only a promotion that nobody decided by hand is given back by itself.
+        let hands_back = match (promoted.kind, &before) {
+            (PromotionKind::Automatic, Some(before)) => Some(before.epoch.broker),
+            // A change of the list of voters is the same mastership in a new epoch.
+            (PromotionKind::Planned, Some(before)) if before.epoch.broker == loaded.header.feed.broker => {
+                before.hands_back
+            }
+            _ => None,
+        };
+        let failback = promoted.kind == PromotionKind::Planned
+            && before.as_ref().is_some_and(|b| b.hands_back == Some(loaded.header.feed.broker));
+        self.failbacks += u32::from(failback);
+        self.master = Some(Mastership {
+            epoch: loaded.header.epoch,
+            promotion: loaded.reference,
+            kind: promoted.kind,
+            voters: promoted.voters.clone(),
+            sealed: None,
+            hands_back,
+        });
     }
 
     fn name(&mut self, thing: Thing, wanted: &Name, notes: &mut Vec<Note>) -> Name {

@@ -19,7 +19,9 @@ impl State {
         let Some(found) = find(&target).filter(|f| f.key() < loaded.key()) else {
             return notes.push(Note::SettledNothing);
         };
-        let waits = !matches!(lane_of(&found), Lane::Applied) && !matches!(found.event, Some(Event::Promoted(_)));
+        // What decided a mastership was decided then: it can't come about later.
+        let mastership = matches!(found.event, Some(Event::Promoted(_) | Event::Sealed(_) | Event::Voted(_)));
+        let waits = !matches!(lane_of(&found), Lane::Applied) && !mastership;
         if self.settled.contains_key(&target) || !waits {
             return notes.push(Note::SettledNothing);
         }
