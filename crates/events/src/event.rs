@@ -241,10 +241,8 @@ impl Event {
     /// True for the events that carry a frontier.
     #[must_use]
     pub fn has_frontier(&self) -> bool {
-        let carries = matches!(
-            self,
-            Self::Promoted(_) | Self::Resumed(_) | Self::BrokerRemoved(_) | Self::BrokerKeyReplaced(_)
-        );
+        let carries =
+            matches!(self, Self::Promoted(_) | Self::Resumed(_) | Self::BrokerRemoved(_) | Self::BrokerKeyReplaced(_));
         carries || self.kind().class == Class::Revocation
     }
 }

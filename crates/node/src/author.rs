@@ -1,6 +1,6 @@
 //! Writes headers: who, when, under which epoch, having seen what.
 
-use hostler_events::{Actor, AuthorKey, Event, EventRef, Frontier, Hash, Header, StoredError, StoredEvent};
+use hostler_events::{Actor, AuthorKey, Class, Event, EventRef, Frontier, Hash, Header, StoredError, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, SiteId, Wall};
 
 /// The author of one broker's events.
@@ -45,10 +45,11 @@ impl Author {
     }
 
     /// Writes and signs the feed's next event. A promotion starts the epoch with the number `epoch.n`, at this event's
-    /// time; every other event is stamped with `epoch`.
+    /// time; every other event is stamped with `epoch`. `class` is for events that have the class of another.
     ///
     /// # Errors
     /// Where the event is too large; nothing has changed then.
+    #[allow(clippy::too_many_arguments)] // what a header has: a struct for one caller would only rename it
     pub fn write(
         &mut self,
         wall: Wall,
@@ -57,6 +58,7 @@ impl Author {
         epoch: Epoch,
         seen: &Frontier,
         bases: Vec<Option<EventRef>>,
+        class: Option<Class>,
     ) -> Result<StoredEvent, StoredError> {
         let kind = event.kind();
         let hlc = self.clock.clone().tick(wall);
@@ -73,7 +75,7 @@ impl Author {
             site: self.site,
             epoch,
             actor,
-            class: kind.class,
+            class: class.unwrap_or(kind.class),
             kind: kind.id,
             version: kind.version,
             on_unknown: kind.on_unknown,

@@ -61,6 +61,54 @@ pub enum Command {
         /// Where it listens.
         addresses: BrokerAddresses,
     },
+    /// A broker takes work again.
+    EnableBroker {
+        /// Which broker.
+        broker: String,
+    },
+    /// A broker keeps the log and takes no work.
+    DisableBroker {
+        /// Which broker.
+        broker: String,
+    },
+    /// Moves a broker one place in the priority list.
+    MoveBroker {
+        /// Which broker.
+        broker: String,
+        /// Towards the first in line, or away from it.
+        up: bool,
+    },
+    /// A broker is no longer a member.
+    RemoveBroker {
+        /// Which broker.
+        broker: String,
+    },
+    /// A broker's key was stolen.
+    RevokeBroker {
+        /// Which broker.
+        broker: String,
+    },
+    /// A broker has another key from its next incarnation on.
+    ReplaceBrokerKey {
+        /// Which broker: only itself asks for it.
+        broker: BrokerId,
+        /// The key.
+        key: PublicKey,
+    },
+    /// Another broker shall be the master; the present one hands over.
+    Promote {
+        /// Which broker.
+        broker: String,
+    },
+    /// Another broker shall be the master although the present one does not answer.
+    ForcePromotion {
+        /// Which broker.
+        broker: String,
+        /// The name of the master that was lost.
+        lost: String,
+        /// Why.
+        reason: String,
+    },
     /// A gateway joins with a token.
     JoinGateway {
         /// The token.
@@ -234,6 +282,14 @@ impl Command {
             Self::CreateToken { .. } => "create token",
             Self::RevokeToken { .. } => "revoke token",
             Self::JoinBroker { .. } => "join broker",
+            Self::EnableBroker { .. } => "enable broker",
+            Self::DisableBroker { .. } => "disable broker",
+            Self::MoveBroker { .. } => "move broker",
+            Self::RemoveBroker { .. } => "remove broker",
+            Self::RevokeBroker { .. } => "revoke broker",
+            Self::ReplaceBrokerKey { .. } => "replace broker key",
+            Self::Promote { .. } => "promote",
+            Self::ForcePromotion { .. } => "force promotion",
             Self::JoinGateway { .. } => "join gateway",
             Self::JoinHost { .. } => "join host",
             Self::ChangeHost { .. } => "change host",
@@ -263,6 +319,13 @@ impl Command {
     pub fn class(&self) -> Class {
         match self {
             Self::JoinBroker { .. }
+            | Self::EnableBroker { .. }
+            | Self::DisableBroker { .. }
+            | Self::MoveBroker { .. }
+            | Self::RemoveBroker { .. }
+            | Self::ReplaceBrokerKey { .. }
+            | Self::Promote { .. }
+            | Self::ForcePromotion { .. }
             | Self::AddAdmin { .. }
             | Self::GrantAdmin { .. }
             | Self::SetPassword { .. }
@@ -270,6 +333,7 @@ impl Command {
             | Self::CreateApiToken { .. } => Class::Structural,
             Self::Set { key, .. } if key.parse::<SettingKey>().is_ok() => Class::Structural,
             Self::RevokeToken { .. }
+            | Self::RevokeBroker { .. }
             | Self::RemoveHost { .. }
             | Self::RemoveGateway { .. }
             | Self::DisableAdmin { .. }
@@ -347,6 +411,24 @@ pub enum CommandError {
         /// Its name.
         master: String,
     },
+    /// The master does not answer, and another broker was to be promoted: what that means, and how to go on.
+    #[error("{0}")]
+    MasterLost(String),
+    /// This broker was removed.
+    #[error(
+        "this broker is no member of the farm any more: it was removed, or its key was declared stolen; \
+         it can join again with a new token"
+    )]
+    Removed,
+    /// A promotion did not come about.
+    #[error("{0}")]
+    NotPromoted(String),
+    /// The master has stopped, because another broker is about to take over.
+    #[error("broker {successor} is about to become the master; try again in a moment")]
+    Sealed {
+        /// Its name.
+        successor: String,
+    },
     /// There is no master yet: the broker has not got the log.
     #[error("this broker has not received the farm's log yet; try again in a moment, or ask another broker")]
     NotReady,
@@ -384,6 +466,10 @@ impl CommandError {
             Self::Invalid(_) => "invalid",
             Self::MasterUnreachable { .. } => "master_unreachable",
             Self::Unanswered { .. } => "unanswered",
+            Self::MasterLost(_) => "master_lost",
+            Self::Removed => "removed",
+            Self::NotPromoted(_) => "not_promoted",
+            Self::Sealed { .. } => "sealed",
             Self::NotReady => "not_ready",
             Self::Halted(_) => "halted",
             Self::ClockAhead { .. } => "clock_ahead",

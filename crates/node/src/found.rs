@@ -47,7 +47,7 @@ pub fn found(author: &mut Author, wall: Wall, founding: Founding) -> Result<Vec<
     });
     let none = Frontier::default();
     let start = Epoch { n: 1, hlc: Hlc::default(), broker };
-    let first = author.write(wall, Actor::System, &promoted, start, &none, Vec::new())?;
+    let first = author.write(wall, Actor::System, &promoted, start, &none, Vec::new(), None)?;
     let epoch = first.header().epoch;
     let mut rest = vec![
         Event::FarmCreated(FarmCreated { name: founding.farm }),
@@ -70,7 +70,7 @@ pub fn found(author: &mut Author, wall: Wall, founding: Founding) -> Result<Vec<
     rest.extend(founding.item.map(Event::ItemPublished));
     let mut events = vec![first];
     for event in &rest {
-        events.push(author.write(wall, Actor::System, event, epoch, &none, Vec::new())?);
+        events.push(author.write(wall, Actor::System, event, epoch, &none, Vec::new(), None)?);
     }
     Ok(events)
 }

@@ -2,6 +2,7 @@
 //! have more of the feed than the copy has, and writing on would give two events one place.
 
 use crate::Heads;
+use hostler_events::Frontier;
 use hostler_model::{BrokerId, Feed, Incarnation, Mono};
 use std::collections::BTreeSet;
 
@@ -31,11 +32,11 @@ impl Continuity {
         Self::Asking { agreed: BTreeSet::new(), until: now.plus(WAIT_MS) }
     }
 
-    /// A member's heads. `have` is the last event of the own feed on this disk.
-    pub fn hear(&mut self, from: BrokerId, heads: &Heads, feed: Feed, have: u64) {
-        let later = heads.durable.0.iter().any(|(f, (seq, _))| {
-            f.broker == feed.broker && (f.incarnation > feed.incarnation || (*f == feed && *seq > have))
-        });
+    /// A member's heads. `have` is what is on this disk: where the member has more of any of this broker's feeds, this
+    /// is not the disk that wrote them last.
+    pub fn hear(&mut self, from: BrokerId, heads: &Heads, feed: Feed, have: &Frontier) {
+        let own = heads.durable.0.iter().filter(|(f, _)| f.broker == feed.broker);
+        let later = own.into_iter().any(|(f, (seq, _))| !have.contains(f, *seq));
         match self {
             Self::Asking { .. } if later => *self = Self::Broken,
             Self::Asking { agreed, .. } => {

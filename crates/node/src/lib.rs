@@ -2,9 +2,11 @@
 //! randomness and identity come in as arguments, effects go out as [`Output`]s and come back as [`Input`]s.
 
 mod author;
+mod candidacy;
 mod command;
 mod decide;
 mod found;
+mod heard;
 mod incarnation;
 mod members;
 mod message;

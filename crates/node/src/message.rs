@@ -3,7 +3,7 @@
 use crate::{Command, CommandError, Outcome};
 use bytes::Bytes;
 use hostler_events::{Actor, Frontier, Hash};
-use hostler_model::{Epoch, Feed, Wall};
+use hostler_model::{BrokerId, Epoch, Feed, Wall};
 use serde::{Deserialize, Serialize};
 
 /// What a node has on its disk, and what it makes of it.
@@ -19,6 +19,8 @@ pub struct Heads {
     pub epoch: Epoch,
     /// Its wall clock.
     pub wall: Wall,
+    /// The brokers that it hears now.
+    pub hears: Vec<BrokerId>,
 }
 
 /// From one node to another.
@@ -44,7 +46,28 @@ pub enum Message {
         /// Up to and with this event.
         seq: u64,
     },
-    /// Carry out a command that only the master may.
+    /// Before a promotion: tell me all that you have.
+    Gather {
+        /// The sender's number for it.
+        round: u64,
+    },
+    /// Answer to [`Message::Gather`].
+    Gathered {
+        /// The number.
+        round: u64,
+        /// For every feed the last event on the disk.
+        durable: Frontier,
+        /// The highest number of any epoch that was seen, held ones included.
+        highest: u64,
+    },
+    /// Vote for me: the answer is an event in the voter's feed.
+    Elect {
+        /// Number of the epoch that shall begin.
+        n: u64,
+        /// The mastership that it shall succeed.
+        succeeds: Epoch,
+    },
+    /// Carry out a command that only the master may, or only you.
     Forward {
         /// The sender's number for it.
         request: u64,

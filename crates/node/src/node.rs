@@ -2,8 +2,12 @@
 //! have files of their own.
 
 mod commands;
+mod election;
+mod mastership;
 mod replication;
 
+use crate::candidacy::Candidacy;
+use crate::heard::Heard;
 use crate::pending::{Origin, Pending};
 use crate::replica::Replica;
 use crate::{Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
@@ -15,10 +19,13 @@ use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use election::Election;
+use mastership::Handover;
+
 /// How often peers compare heads, in ms.
 const HEADS_EVERY_MS: u64 = 1_000;
 /// How long the master has to answer a forwarded command, in ms.
-const FORWARD_MS: u64 = 3_000;
+const FORWARD_MS: u64 = 5_000;
 /// Alarms that are remembered, so that each is raised once; beyond that they are not raised any more.
 const ALARMS: usize = 1_024;
 /// Commands on their way at one time; more are answered with "busy".
@@ -63,6 +70,8 @@ pub enum Input {
         /// What.
         message: Message,
     },
+    /// An agent or a gateway has refused an order: it has seen this epoch.
+    Fenced(Epoch),
     /// A batch is on the disk.
     Appended {
         /// Which.
@@ -139,6 +148,14 @@ pub struct Node {
     alive: BTreeSet<BrokerId>,
     peers: BTreeMap<BrokerId, Peer>,
     pending: Pending,
+    heard: Heard,
+    candidacy: Option<Candidacy>,
+    handover: Option<Handover>,
+    election: Election,
+    next_renewal: Mono,
+    known_mastership: Option<Epoch>,
+    /// The highest epoch that others said to have seen, without showing it.
+    fenced: Epoch,
     /// Commands that wait until it is clear whether the feed goes on.
     waiting: VecDeque<(Origin, Actor, Box<Command>)>,
     batches: BTreeMap<u64, Batch>,
@@ -183,6 +200,13 @@ impl Node {
             alive: BTreeSet::new(),
             peers: BTreeMap::new(),
             pending: Pending::default(),
+            heard: Heard::new(now),
+            candidacy: None,
+            handover: None,
+            election: Election::default(),
+            next_renewal: now.mono,
+            known_mastership: None,
+            fenced: Epoch::NONE,
             waiting: VecDeque::new(),
             batches: BTreeMap::new(),
             next_number: 1,
@@ -197,6 +221,7 @@ impl Node {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.heard.watch_clock(now);
         match input {
             Input::Command { token, actor, command } => self.command(now, Origin::Local(token), actor, command),
             Input::Linked(peer) => {
@@ -211,7 +236,11 @@ impl Node {
                 }
                 self.members.link(now.mono, peer, false);
             }
-            Input::Message { from, message } => self.message(now, from, message),
+            Input::Message { from, message } => {
+                self.heard.hear(now, from);
+                self.message(now, from, message);
+            }
+            Input::Fenced(epoch) => self.fenced = self.fenced.max(epoch),
             Input::Appended { batch } => self.appended(now, batch),
             Input::Tick => {}
         }
@@ -227,7 +256,13 @@ impl Node {
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
         let soonest = self.members.deadline().min(self.next_heads);
-        [self.pending.deadline(), self.continuity.deadline()].into_iter().flatten().chain([soonest]).min()
+        let candidacy = self.candidacy.as_ref().map(|c| c.deadline(self.heard.now()));
+        let handover = self.handover.as_ref().map(|h| h.until);
+        [self.pending.deadline(), self.continuity.deadline(), candidacy, handover]
+            .into_iter()
+            .flatten()
+            .chain([soonest])
+            .min()
     }
 
     /// The views.
@@ -247,8 +282,7 @@ impl Node {
     #[must_use]
     pub fn master(&self) -> Option<(BrokerId, Epoch)> {
         let (epoch, _) = self.replica.views.timeline(self.site)?.rules().highest_effective()?;
-        let seen = self.replica.epochs.get(&self.site).copied().unwrap_or(Epoch::NONE);
-        (epoch >= seen).then_some((epoch.broker, epoch))
+        (epoch >= self.epoch().max(self.fenced)).then_some((epoch.broker, epoch))
     }
 
     /// The highest epoch that was seen in this broker's site.
@@ -319,6 +353,9 @@ impl Node {
                     self.out.push_back(Output::Reply { token: f.token, result: result.map(|o| *o) });
                 }
             }
+            Message::Gather { round } => self.gather(from, round),
+            Message::Gathered { round, durable, highest } => self.gathered(from, round, durable, highest),
+            Message::Elect { n, succeeds } => self.elect(now, from, n, succeeds),
             Message::Gossip(data) => self.members.receive(now.mono, &data),
         }
     }
@@ -349,6 +386,7 @@ impl Node {
                 self.alarm("event.held", text);
             }
         }
+        self.tend_mastership(now);
         self.answer_spread(now);
         self.time_out_forwarded(now);
     }

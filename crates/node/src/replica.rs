@@ -1,7 +1,6 @@
 //! What this broker has of every feed: in memory, on its disk, and folded into its views.
 
-use hostler_events::payload::{BrokerJoined, BrokerKeyReplaced};
-use hostler_events::{Event, Frontier, StoredEvent, verify_batch};
+use hostler_events::{Event, EventRef, Frontier, StoredEvent, verify_batch};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, Views};
 use std::collections::BTreeMap;
@@ -32,6 +31,14 @@ pub(crate) enum Bad {
     Forged(String),
 }
 
+/// A vote that was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Vote {
+    pub(crate) candidate: BrokerId,
+    pub(crate) succeeds: Epoch,
+    pub(crate) event: EventRef,
+}
+
 /// What this broker has of every feed.
 #[derive(Default)]
 pub(crate) struct Replica {
@@ -46,7 +53,10 @@ pub(crate) struct Replica {
     pub(crate) seen: Frontier,
     /// The greatest epoch in any header, by site.
     pub(crate) epochs: BTreeMap<SiteId, Epoch>,
-    keys: BTreeMap<BrokerId, PublicKey>,
+    /// Votes, by number and voter. Never taken back: what counts is that they were given, not what became of the events.
+    pub(crate) votes: BTreeMap<(u64, BrokerId), Vote>,
+    /// The key of a broker from an incarnation on, by its ordinal.
+    keys: BTreeMap<BrokerId, BTreeMap<u32, PublicKey>>,
     held: BTreeMap<(Wall, Feed, u64), Arc<Loaded>>,
 }
 
@@ -54,7 +64,7 @@ impl Replica {
     /// Keys that are known before any event is: from the token with which this broker joined.
     pub(crate) fn trust(&mut self, keys: impl IntoIterator<Item = (BrokerId, PublicKey)>) {
         for (broker, key) in keys {
-            self.keys.entry(broker).or_insert(key);
+            self.keys.entry(broker).or_default().entry(0).or_insert(key);
         }
     }
 
@@ -63,7 +73,7 @@ impl Replica {
         for loaded in &events {
             let r = loaded.reference;
             self.accepted.raise(r.feed, r.seq, r.hash);
-            self.learn_key(loaded.event.as_ref());
+            self.learn(loaded);
         }
         self.durable = self.accepted.clone();
         self.fold(events, wall, clock);
@@ -74,7 +84,7 @@ impl Replica {
         let r = stored.reference();
         self.accepted.raise(r.feed, r.seq, r.hash);
         let loaded = Arc::new(Loaded::new(stored));
-        self.learn_key(loaded.event.as_ref());
+        self.learn(&loaded);
         self.fold(vec![loaded], wall, clock);
     }
 
@@ -104,7 +114,7 @@ impl Replica {
                 continue;
             }
             // A key that comes earlier in the same chunk counts, once the signature under it has been checked.
-            let Some(key) = self.keys.get(&r.feed.broker).copied() else {
+            let Some(key) = self.key(r.feed) else {
                 out.unknown_author = true;
                 continue;
             };
@@ -120,7 +130,7 @@ impl Replica {
             let r = stored.reference();
             self.accepted.raise(r.feed, r.seq, r.hash);
             let event = Arc::new(Loaded::new(&stored));
-            self.learn_key(event.event.as_ref());
+            self.learn(&event);
             loaded.push(event);
             out.fresh.push(stored);
         }
@@ -145,14 +155,42 @@ impl Replica {
         self.accepted.0.keys().filter(|f| f.broker == broker).map(|f| f.incarnation.ordinal).max().unwrap_or(0)
     }
 
-    fn learn_key(&mut self, event: Option<&Event>) {
-        if let Some(
-            Event::BrokerJoined(BrokerJoined { broker, key, .. })
-            | Event::BrokerKeyReplaced(BrokerKeyReplaced { broker, key }),
-        ) = event
-        {
-            self.keys.insert(*broker, *key);
+    /// The key with which a feed is signed: a key counts from one incarnation on.
+    fn key(&self, feed: Feed) -> Option<PublicKey> {
+        let keys = self.keys.get(&feed.broker)?;
+        keys.range(..=feed.incarnation.ordinal).next_back().map(|(_, key)| *key)
+    }
+
+    /// Notes what counts whatever becomes of the event: keys, and votes.
+    fn learn(&mut self, loaded: &Loaded) {
+        match &loaded.event {
+            Some(Event::BrokerJoined(e)) => {
+                self.keys.entry(e.broker).or_default().entry(0).or_insert(e.key);
+            }
+            Some(Event::BrokerKeyReplaced(e)) => {
+                let from = self.latest_ordinal(e.broker, &loaded.header.frontier);
+                self.keys.entry(e.broker).or_default().insert(from, e.key);
+            }
+            Some(Event::Voted(e)) => {
+                let vote = Vote { candidate: e.candidate, succeeds: e.succeeds, event: loaded.reference };
+                self.votes.entry((e.n, loaded.reference.feed.broker)).or_insert(vote);
+            }
+            _ => {}
         }
+    }
+
+    /// The ordinal after the latest incarnation of a broker that an author had seen; 0 where it had seen none.
+    fn latest_ordinal(&self, broker: BrokerId, seen: &Option<Frontier>) -> u32 {
+        let seen = seen.iter().flat_map(|f| f.0.keys()).filter(|f| f.broker == broker);
+        seen.map(|f| f.incarnation.ordinal.saturating_add(1)).max().unwrap_or(0)
+    }
+
+    /// The highest number of any epoch: promotions, headers, and what is held because it is from the future.
+    pub(crate) fn highest_n(&self, site: SiteId) -> u64 {
+        let promoted = self.views.timeline(site).and_then(|t| t.rules().highest()).map_or(0, |e| e.n);
+        let seen = self.epochs.get(&site).map_or(0, |e| e.n);
+        let held = self.held.values().filter(|l| l.header.site == site).map(|l| l.header.epoch.n).max().unwrap_or(0);
+        promoted.max(seen).max(held)
     }
 
     /// Folds what is not in the future and holds the rest. True where the views changed.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[allow(dead_code)] // each test file needs a part of it
 mod net;
 
 use hostler_events::payload::UserAdded;
@@ -249,7 +250,7 @@ fn forged_and_unreadable_events_are_refused_and_reported() {
     let event = Event::UserAdded(UserAdded { user: UserId([1; 16]), name: "eve".parse().unwrap() });
     let wall = Wall(net.time_ms);
     let forged = pen(&net, 66)
-        .write(wall, Actor::System, &event, net.node(1).epoch(), &Frontier::default(), Vec::new())
+        .write(wall, Actor::System, &event, net.node(1).epoch(), &Frontier::default(), Vec::new(), None)
         .unwrap();
     net.deliver(1, 2, Message::Push(vec![forged.bytes().clone()]));
     net.deliver(1, 2, Message::Push(vec![vec![1; 100].into()]));
@@ -273,7 +274,7 @@ fn a_second_event_in_one_place_is_a_fork() {
             author = Author::new(AuthorKey::from_secret(&secret(2)), feed, SITE, 0, Hash::ZERO, HlcClock::default());
         }
         let wall = Wall(net.time_ms);
-        let stored = author.write(wall, Actor::System, &event, epoch, &Frontier::default(), Vec::new()).unwrap();
+        let stored = author.write(wall, Actor::System, &event, epoch, &Frontier::default(), Vec::new(), None).unwrap();
         net.deliver(1, 2, Message::Push(vec![stored.bytes().clone()]));
     }
     assert!(net.alarms.contains(&(id(1), "feed.forked")));

@@ -13,7 +13,10 @@ const GROUP: GroupId = GroupId([0x72; 16]);
 const TOKEN: TokenId = TokenId([0x80; 16]);
 
 pub(super) fn samples() -> Vec<Sample> {
-    [hosts(), gateways(), items(), people(), tokens_and_policies(), votes(), settlements()].into_iter().flatten().collect()
+    [hosts(), gateways(), items(), people(), tokens_and_policies(), votes(), settlements()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn hosts() -> Vec<Sample> {

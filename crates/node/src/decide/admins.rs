@@ -103,7 +103,7 @@ fn owns_farm(grant: &Grant) -> bool {
 fn check_grants(grants: &[Grant]) -> Result<(), CommandError> {
     if grants.is_empty() {
         return Err(CommandError::Invalid(
-            "an administrator needs a role: owner, operator, help_desk or auditor".to_string(),
+            "an administrator needs a role: owner, operator, help_desk, auditor or promoter".to_string(),
         ));
     }
     Ok(())

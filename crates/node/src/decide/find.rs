@@ -1,7 +1,7 @@
 //! Looks things up as people write them: by name, by id, or by the beginning of an id.
 
 use crate::CommandError;
-use hostler_model::{AdminId, GatewayId, GroupId, HostId, ItemId, Thing, TokenId, UserId, UserName};
+use hostler_model::{AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, Thing, TokenId, UserId, UserName};
 use hostler_views::State;
 use std::fmt::Display;
 
@@ -17,6 +17,22 @@ impl Find<'_> {
             Some(Thing::Host(id)) => Ok(id),
             _ => by_id("host", text, self.0.hosts.keys().copied()),
         }
+    }
+
+    /// A broker that is a member.
+    pub(crate) fn broker(&self, text: &str) -> Result<BrokerId, CommandError> {
+        match self.0.named(Thing::Broker(BrokerId([0; 16])), text) {
+            Some(Thing::Broker(id)) if self.0.order.contains(&id) => Ok(id),
+            _ => by_id("broker", text, self.0.order.iter().copied()),
+        }
+    }
+
+    /// A broker that is or was a member: a lost master may have been removed on another side.
+    pub(crate) fn broker_ever(&self, text: &str) -> Result<BrokerId, CommandError> {
+        self.broker(text).or_else(|_| {
+            let named = self.0.brokers.iter().find(|(_, b)| b.name.as_str().eq_ignore_ascii_case(text));
+            named.map(|(id, _)| Ok(*id)).unwrap_or_else(|| by_id("broker", text, self.0.brokers.keys().copied()))
+        })
     }
 
     pub(crate) fn gateway(&self, text: &str) -> Result<GatewayId, CommandError> {

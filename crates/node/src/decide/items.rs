@@ -65,7 +65,7 @@ impl Decide<'_> {
                     return Ok(Decision::about(thing));
                 }
                 let event = Event::ItemChanged(ItemChanged { item: id, fields });
-                Ok(Decision::about(thing).with(Draft { event, bases }))
+                Ok(Decision::about(thing).with(Draft::edit(event, bases)))
             }
             Command::Unpublish { item } => {
                 let id = Find(self.site).item(item)?;

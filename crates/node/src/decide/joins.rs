@@ -93,10 +93,6 @@ impl Decide<'_> {
         }
     }
 
-    fn is_active(&self, broker: hostler_model::BrokerId) -> bool {
-        self.site.brokers.get(&broker).is_some_and(|b| b.enabled && !b.standby)
-    }
-
     fn unused(&self, thing: Thing) -> Result<(), CommandError> {
         if self.site.knows(thing) {
             return Err(CommandError::Exists { what: "member with the id".to_string(), name: thing.to_string() });

@@ -44,7 +44,7 @@ impl Decide<'_> {
                     return Ok(Decision::about(thing));
                 }
                 let event = Event::HostChanged(HostChanged { host: id, fields });
-                Ok(Decision::about(thing).with(Draft { event, bases }))
+                Ok(Decision::about(thing).with(Draft::edit(event, bases)))
             }
             Command::RemoveHost { host } => {
                 let id = Find(self.site).host(host)?;

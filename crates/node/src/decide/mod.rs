@@ -1,7 +1,8 @@
 //! What a command becomes: a pure function of the views, the command and its actor. Nothing changes here.
 
 mod admins;
-mod find;
+mod brokers;
+pub(crate) mod find;
 mod items;
 mod joins;
 mod members;
@@ -11,7 +12,7 @@ pub(crate) mod settings;
 use crate::{Command, CommandError};
 use find::Find;
 use hostler_events::payload::Role;
-use hostler_events::{Actor, Event, EventRef};
+use hostler_events::{Actor, Class, Event, EventRef};
 use hostler_model::{BrokerId, SiteId, Thing, Wall};
 use hostler_views::{State, Views};
 use rand::Rng;
@@ -21,11 +22,20 @@ use rand::rngs::StdRng;
 pub(crate) struct Draft {
     pub(crate) event: Event,
     pub(crate) bases: Vec<Option<EventRef>>,
+    /// The class in its header, where that is not the one of its type: what settles an event has that event's class.
+    pub(crate) class: Option<Class>,
+}
+
+impl Draft {
+    /// An edit, with the edits that it replaces.
+    pub(crate) fn edit(event: Event, bases: Vec<Option<EventRef>>) -> Self {
+        Self { event, bases, class: None }
+    }
 }
 
 impl From<Event> for Draft {
     fn from(event: Event) -> Self {
-        Self { event, bases: Vec::new() }
+        Self { event, bases: Vec::new(), class: None }
     }
 }
 
@@ -86,6 +96,15 @@ impl<'a> Decide<'a> {
             | Command::JoinBroker { .. }
             | Command::JoinGateway { .. }
             | Command::JoinHost { .. } => self.join(command),
+            Command::EnableBroker { .. }
+            | Command::DisableBroker { .. }
+            | Command::MoveBroker { .. }
+            | Command::RemoveBroker { .. }
+            | Command::RevokeBroker { .. }
+            | Command::ReplaceBrokerKey { .. } => self.broker(command),
+            Command::Promote { .. } | Command::ForcePromotion { .. } => {
+                Err(CommandError::Invalid("a promotion is not decided by the views alone".to_string()))
+            }
             Command::ChangeHost { .. } | Command::RemoveHost { .. } | Command::RemoveGateway { .. } => {
                 self.member(command)
             }
@@ -107,7 +126,7 @@ impl<'a> Decide<'a> {
     }
 
     /// Refuses what the actor's roles don't allow.
-    fn authorize(&self, command: &Command) -> Result<(), CommandError> {
+    pub(crate) fn authorize(&self, command: &Command) -> Result<(), CommandError> {
         let needed = match command {
             // Whoever redeems a token proved that they have it; the token's role is checked with the rest.
             Command::JoinBroker { token, .. }
@@ -117,8 +136,18 @@ impl<'a> Decide<'a> {
             {
                 return Ok(());
             }
+            Command::ForcePromotion { .. } => Role::Promoter,
+            // A broker asks for its own new key, over its own link.
+            Command::ReplaceBrokerKey { .. } if self.actor == Actor::System => return Ok(()),
             Command::CreateToken { role: hostler_model::MemberRole::Broker, .. }
             | Command::JoinBroker { .. }
+            | Command::EnableBroker { .. }
+            | Command::DisableBroker { .. }
+            | Command::MoveBroker { .. }
+            | Command::RemoveBroker { .. }
+            | Command::RevokeBroker { .. }
+            | Command::ReplaceBrokerKey { .. }
+            | Command::Promote { .. }
             | Command::AddAdmin { .. }
             | Command::GrantAdmin { .. }
             | Command::DisableAdmin { .. }
@@ -139,6 +168,7 @@ impl<'a> Decide<'a> {
         };
         let allowed = match self.actor {
             Actor::System => true,
+            Actor::Admin(id) if needed == Role::Promoter => self.main.may_force_promotions(id, self.site_id),
             Actor::Admin(id) => self.main.role_of(id, self.site_id).is_some_and(|role| role >= needed),
             Actor::Token(_) => false,
         };

@@ -52,7 +52,7 @@ impl Decide<'_> {
                 let bases = vec![Some(now.members.edit)];
                 let fields = vec![GroupField::Members(members)];
                 let event = Event::GroupChanged(GroupChanged { group: id, fields });
-                Ok(Decision::about(thing).with(Draft { event, bases }))
+                Ok(Decision::about(thing).with(Draft::edit(event, bases)))
             }
             Command::RemoveGroup { group } => {
                 let id = Find(self.site).group(group)?;

@@ -60,6 +60,10 @@ keys! {
         TokenLife "tokens.life" "1h" duration "how long a join token is good";
         /// How long a logon to the administration is good.
         LoginLife "admins.login_life" "12h" duration "how long a logon to the administration is good";
+        /// How long the master must not have been heard before another is promoted without anybody's word.
+        AutomaticAfter "promotion.automatic.after" "off" automatic "how long a majority must not have heard the master before the next in the list takes over by itself, 5s or more; off: only an administrator promotes";
+        /// Whether the mastership goes back by itself.
+        Failback "promotion.automatic.failback" "false" boolean "after an automatic promotion the mastership goes back to the former master, once a majority has heard it for 10 minutes, doubling each time";
     }
 }
 
@@ -81,7 +85,20 @@ keys! {
     }
 }
 
+/// What a setting says that is not in use.
+const OFF: &str = "off";
+/// Active brokers that an automatic promotion takes: a majority of fewer is all of them.
+pub(crate) const VOTERS: usize = 3;
+/// The shortest silence of a master that may end its mastership, in ms: a busy machine must not look like a lost one.
+const AUTOMATIC_AT_LEAST_MS: u64 = 5_000;
+
 impl SettingKey {
+    /// How long the master may be silent, in ms; `None` where nobody is promoted without an administrator's word.
+    #[must_use]
+    pub fn automatic_after_ms(main: &State) -> Option<u64> {
+        parse_duration_ms(Self::AutomaticAfter.value(main))
+    }
+
     /// The value in a farm.
     #[must_use]
     pub fn value(self, main: &State) -> &str {
@@ -128,6 +145,13 @@ impl Decide<'_> {
         let value = value.map(str::trim).map(str::to_string);
         if let Ok(known) = key.parse::<SettingKey>() {
             value.as_deref().map_or(Ok(()), |v| known.check(v)).map_err(invalid)?;
+            let active = self.site.order.iter().filter(|b| self.is_active(**b)).count();
+            if known == SettingKey::AutomaticAfter && value.as_deref().is_some_and(|v| v != OFF) && active < VOTERS {
+                return Err(CommandError::Invalid(format!(
+                    "{key}: the site has {active} active brokers, and an automatic promotion takes {VOTERS}: of two \
+                     that don't hear each other, neither can know which of them is cut off; add brokers first"
+                )));
+            }
             let event = Event::SettingSet(SettingSet { key: known.to_string(), value });
             return Ok(Decision::default().with(event));
         }
@@ -137,7 +161,15 @@ impl Decide<'_> {
         value.as_deref().map_or(Ok(()), |v| known.check(v)).map_err(invalid)?;
         let base = self.site.policies.get(known.to_string().as_str()).map(|f| f.edit);
         let event = Event::PolicySet(PolicySet { key: known.to_string(), value });
-        Ok(Decision::default().with(Draft { event, bases: vec![base] }))
+        Ok(Decision::default().with(Draft::edit(event, vec![base])))
+    }
+}
+
+fn automatic(value: &str) -> Result<(), String> {
+    match parse_duration_ms(value) {
+        _ if value == OFF => Ok(()),
+        Some(ms) if ms >= AUTOMATIC_AT_LEAST_MS => Ok(()),
+        _ => Err(format!("{value:?} is neither off nor a duration of 5s or more")),
     }
 }
 

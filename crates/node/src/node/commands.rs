@@ -1,12 +1,12 @@
 //! Commands: forwarded to the master, or decided, authored, stored and answered.
 
 use super::{COMMANDS, FORWARD_MS, Node, Output, Peer};
-use crate::decide::Decide;
+use crate::decide::{Decide, Draft};
 use crate::pending::{Forwarded, Origin, Storing};
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::Resumed;
 use hostler_events::{Actor, Class, Event, EventRef, StoredEvent};
-use hostler_model::{BrokerId, Now, limits};
+use hostler_model::{BrokerId, Epoch, Now, limits};
 use rand::Rng;
 
 impl Node {
@@ -17,11 +17,23 @@ impl Node {
         if let Continuity::Asking { .. } = self.continuity {
             return self.waiting.push_back((origin, actor, command));
         }
+        if self.is_removed() {
+            return self.answer(origin, Err(CommandError::Removed));
+        }
+        match *command {
+            Command::Promote { .. } => return self.promote_planned(now, origin, actor, command),
+            Command::ForcePromotion { .. } => return self.promote_forced(now, origin, actor, command),
+            _ => {}
+        }
         if command.class() == Class::Structural {
             match self.master() {
                 None => return self.answer(origin, Err(CommandError::NotReady)),
                 Some((master, _)) if master != self.me => return self.forward(now, origin, master, actor, command),
                 Some(_) => {}
+            }
+            if let Some(seal) = self.seal() {
+                let successor = self.broker_name(seal.successor);
+                return self.answer(origin, Err(CommandError::Sealed { successor }));
             }
         }
         let mut events = Vec::new();
@@ -37,7 +49,7 @@ impl Node {
         }
     }
 
-    fn forward(&mut self, now: Now, origin: Origin, master: BrokerId, actor: Actor, command: Box<Command>) {
+    pub(super) fn forward(&mut self, now: Now, origin: Origin, master: BrokerId, actor: Actor, command: Box<Command>) {
         let name = self.broker_name(master);
         let linked = self.peers.get(&master).is_some_and(|p| p.linked);
         match origin {
@@ -75,7 +87,7 @@ impl Node {
             events.extend(self.renew_where_broken(now)?);
         }
         for draft in &decision.drafts {
-            events.push(self.write(now, actor, &draft.event, draft.bases.clone())?);
+            events.push(self.write(now, actor, draft)?);
         }
         Ok(Outcome {
             thing: decision.thing,
@@ -87,7 +99,7 @@ impl Node {
     }
 
     /// Opens a new incarnation where the feed must not go on. A master's first event in it is a resume.
-    fn renew_where_broken(&mut self, now: Now) -> Result<Option<StoredEvent>, CommandError> {
+    pub(super) fn renew_where_broken(&mut self, now: Now) -> Result<Option<StoredEvent>, CommandError> {
         if self.continuity != Continuity::Broken {
             return Ok(None);
         }
@@ -98,29 +110,33 @@ impl Node {
         self.continuity = Continuity::GoesOn;
         match self.master() {
             Some((master, _)) if master == self.me => {
-                self.write(now, Actor::System, &Event::Resumed(Resumed {}), Vec::new()).map(Some)
+                self.write(now, Actor::System, &Event::Resumed(Resumed {}).into()).map(Some)
             }
             _ => Ok(None),
         }
     }
 
-    fn write(
+    pub(super) fn write(&mut self, now: Now, actor: Actor, draft: &Draft) -> Result<StoredEvent, CommandError> {
+        self.write_under(now, actor, draft, self.epoch())
+    }
+
+    /// Writes under another epoch than the greatest that was seen: a promotion begins its own.
+    pub(super) fn write_under(
         &mut self,
         now: Now,
         actor: Actor,
-        event: &Event,
-        bases: Vec<Option<EventRef>>,
+        draft: &Draft,
+        epoch: Epoch,
     ) -> Result<StoredEvent, CommandError> {
-        let epoch = self.epoch();
         let stored = self
             .author
-            .write(now.wall, actor, event, epoch, &self.replica.seen, bases)
+            .write(now.wall, actor, &draft.event, epoch, &self.replica.seen, draft.bases.clone(), draft.class)
             .map_err(|e| CommandError::NotStored(e.to_string()))?;
         self.replica.authored(&stored, now.wall, self.author.clock_mut());
         Ok(stored)
     }
 
-    fn store(&mut self, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
+    pub(super) fn store(&mut self, origin: Origin, outcome: Outcome, events: Vec<StoredEvent>) {
         if events.is_empty() {
             // Everything is so already, on as many disks as it got to.
             let linked = self.peers.values().filter(|p| p.linked).count();

@@ -79,8 +79,8 @@ impl Node {
     /// Compares what a peer has with what is here.
     pub(super) fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
         let feed = self.author.feed();
-        let have = self.replica.accepted.0.get(&feed).map_or(0, |(seq, _)| *seq);
-        self.continuity.hear(from, &heads, feed, have);
+        self.continuity.hear(from, &heads, feed, &self.replica.accepted);
+        self.fenced = self.fenced.max(heads.epoch);
         let same = heads.folded == self.replica.folded;
         if same && heads.digest != Hash::ZERO && heads.digest != self.digest() {
             let text =
@@ -96,7 +96,7 @@ impl Node {
     }
 
     /// Asks a peer for what it has and is missing here; of these feeds only, where they are named.
-    fn pull(&mut self, from: BrokerId, only: Option<&BTreeSet<Feed>>) {
+    pub(super) fn pull(&mut self, from: BrokerId, only: Option<&BTreeSet<Feed>>) {
         let Some(heads) = self.peers.get(&from).and_then(|p| p.heads.as_ref()) else { return };
         for (feed, (seq, _)) in &heads.durable.0 {
             let have = self.replica.accepted.0.get(feed).map_or(0, |(seq, _)| *seq);
@@ -114,6 +114,7 @@ impl Node {
             digest: self.digest(),
             epoch: self.epoch(),
             wall: now.wall,
+            hears: self.heard.answering(now.mono).into_iter().collect(),
         };
         self.out.push_back(Output::Send { to, message: Message::Heads(Box::new(heads)) });
     }

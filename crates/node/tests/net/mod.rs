@@ -218,9 +218,21 @@ impl Net {
         panic!("broker {n} gave no answer in 10 s");
     }
 
+    /// Gives a command and waits for nothing.
+    pub(crate) fn tell(&mut self, n: u8, command: Command) {
+        self.next_token += 1;
+        let (token, actor, command) = (self.next_token, Actor::Admin(ADMIN), Box::new(command));
+        self.input(id(n), Input::Command { token, actor, command });
+    }
+
     /// Gives a node a message as if a peer had sent it.
     pub(crate) fn deliver(&mut self, to: u8, from: u8, message: Message) {
         self.input(id(to), Input::Message { from: id(from), message });
+    }
+
+    /// An agent of this broker has seen an epoch that the broker does not know.
+    pub(crate) fn fence(&mut self, n: u8, epoch: Epoch) {
+        self.input(id(n), Input::Fenced(epoch));
     }
 
     pub(crate) fn node(&mut self, n: u8) -> &mut Node {

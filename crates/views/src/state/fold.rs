@@ -2,7 +2,9 @@
 
 use super::State;
 use crate::names::Names;
-use crate::records::{Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Site, User};
+use crate::records::{
+    Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Site, User,
+};
 use crate::{Loaded, Note};
 use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, Promoted, PromotionKind};
 use hostler_events::{Event, EventRef};
