@@ -1,11 +1,11 @@
 //! Which brokers of a site take work now.
 
-use hostler_model::BrokerId;
+use hostler_model::{BrokerId, limits};
 use hostler_views::State;
 use std::collections::BTreeSet;
 
 /// The enabled brokers that are alive, by priority. A standby takes work only in the place of an active one that is
-/// gone.
+/// gone: dead, disabled or removed.
 #[must_use]
 pub(crate) fn serving(site: &State, alive: &BTreeSet<BrokerId>) -> Vec<BrokerId> {
     let enabled = |standby: bool| {
@@ -13,7 +13,9 @@ pub(crate) fn serving(site: &State, alive: &BTreeSet<BrokerId>) -> Vec<BrokerId>
         site.order.iter().filter(fits).copied()
     };
     let mut serving: Vec<BrokerId> = enabled(false).filter(|b| alive.contains(b)).collect();
-    let gone = enabled(false).count() - serving.len();
+    // Where active ones were disabled or removed for good, standbys fill up to the advised number.
+    let wanted = enabled(false).count().max(limits::ADVISED_ACTIVE_BROKERS);
+    let gone = wanted - serving.len();
     serving.extend(enabled(true).filter(|b| alive.contains(b)).take(gone));
     serving
 }

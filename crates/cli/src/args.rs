@@ -6,7 +6,7 @@ mod publishing;
 mod tokens;
 
 pub(crate) use members::{
-    AgentCommand, BrokerAsk, BrokerCommand, GatewayAsk, GatewayCommand, HostChangeArgs, HostCommand,
+    AgentCommand, BrokerAsk, BrokerCommand, GatewayAsk, GatewayCommand, HostChangeArgs, HostCommand, PromoteArgs,
 };
 pub(crate) use people::{AdminCommand, GroupCommand, RoleArg, UserCommand};
 pub(crate) use publishing::{ItemChangeArgs, ItemCommand, PublishArgs, PublishCommand};

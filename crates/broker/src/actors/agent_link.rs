@@ -1,6 +1,6 @@
 //! The actor of a link to an agent: it passes on what the agent reports, and asks it things.
 
-use crate::actors::node::{Alarm, NodeActor};
+use crate::actors::node::{Alarm, Fenced, NodeActor};
 use crate::actors::site::{AgentIs, AgentSays, SiteActor};
 use crate::catalog::{broker_list, host_settings};
 use crate::shared::{Changed, Shared};
@@ -8,7 +8,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, StreamHandler,
     WrapFuture,
 };
-use hostler_model::{HostId, SessionId, Wall};
+use hostler_model::{HostId, SessionId, Thing, Wall};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::seat::{TicketClaim, TicketRefusal};
 use hostler_wire::messages::agent::{AgentToBroker, BrokerToAgent, HostSettings, SessionOrder};
@@ -194,10 +194,7 @@ async fn read(
                 let text = format!("session {} of {user} began without a seat{expected}; it {what}", session.short());
                 node.send(Alarm("session.stranger", text)).await.is_ok()
             }
-            AgentToBroker::Fenced { epoch } => {
-                let text = format!("host {} has seen epoch {epoch}, which this broker has not", host.short());
-                node.send(Alarm("epoch.fenced", text)).await.is_ok()
-            }
+            AgentToBroker::Fenced { epoch } => node.send(Fenced(Thing::Host(host), epoch)).await.is_ok(),
             other => me.send(FromAgent(other)).await.is_ok(),
         };
         if !delivered {

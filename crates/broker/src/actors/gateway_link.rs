@@ -1,11 +1,11 @@
 //! The actor of a link to a gateway: it finds places for the gateway's clients.
 
-use crate::actors::node::{Alarm, GatewayIs, NodeActor};
+use crate::actors::node::{Fenced, GatewayIs, NodeActor};
 use crate::catalog::broker_list;
 use crate::handle::Handle;
 use crate::shared::{Changed, Shared};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, StreamHandler, WrapFuture};
-use hostler_model::{GatewayId, limits};
+use hostler_model::{GatewayId, Thing, limits};
 use hostler_wire::messages::gateway::{BrokerToGateway, GatewayToBroker, TurnedAway};
 use hostler_wire::messages::roster::BrokerList;
 use hostler_wire::{CloseReason, Connection, Typed, TypedReceiver, TypedSender};
@@ -111,10 +111,7 @@ async fn read(
             }
             GatewayToBroker::Load { connections } => node.do_send(GatewayIs(gateway, Some(connections))),
             GatewayToBroker::Unreachable { host, seat } => handle.unreachable(host, seat),
-            GatewayToBroker::Fenced { epoch } => {
-                let text = format!("gateway {} has seen epoch {epoch}, which this broker has not", gateway.short());
-                node.do_send(Alarm("epoch.fenced", text));
-            }
+            GatewayToBroker::Fenced { epoch } => node.do_send(Fenced(Thing::Gateway(gateway), epoch)),
             GatewayToBroker::Seat { request, .. } | GatewayToBroker::Take { request, .. } => {
                 let answer = |result| BrokerToGateway::Answer { request, result };
                 let Ok(permit) = at_once.clone().try_acquire_owned() else {

@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use hostler_events::{Actor as Who, Frontier};
 use hostler_log_rocks::{LogHandle, RocksReader};
-use hostler_model::{BrokerId, Feed, GatewayId, MemberRole, Now, PublicKey, SiteId, limits};
+use hostler_model::{BrokerId, Epoch, Feed, GatewayId, MemberRole, Now, PublicKey, SiteId, Thing, limits};
 use hostler_node::{Command, CommandError, Input, Node, Outcome, Output};
 use hostler_views::{Entry, State};
 use hostler_wire::DatagramError;
@@ -65,6 +65,11 @@ impl Message for ReadLog {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Alarm(pub &'static str, pub(crate) String);
+
+/// An agent or a gateway refused an order: it has seen a later epoch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Fenced(pub(crate) Thing, pub(crate) Epoch);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -393,6 +398,23 @@ impl Handler<Alarm> for NodeActor {
     fn handle(&mut self, Alarm(code, text): Alarm, ctx: &mut Self::Context) {
         self.alarm(code, text);
         self.drain(ctx);
+    }
+}
+
+impl Handler<Fenced> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, Fenced(member, epoch): Fenced, ctx: &mut Self::Context) {
+        let known = match member {
+            Thing::Host(id) => self.own.hosts.get(&id).map(|h| format!("host {}", h.name.value)),
+            Thing::Gateway(id) => self.own.gateways.get(&id).map(|g| format!("gateway {}", g.name.value)),
+            _ => None,
+        };
+        let known = known.unwrap_or_else(|| member.to_string());
+        let text =
+            format!("{known} has seen epoch {}, which this broker has not: it takes no orders from here", epoch.n);
+        self.alarm("epoch.fenced", text);
+        self.handle_input(Input::Fenced(epoch), ctx);
     }
 }
 

@@ -115,13 +115,18 @@ impl From<CommandError> for Problem {
             E::Forbidden { .. } => StatusCode::FORBIDDEN,
             E::Invalid(_) | E::Token(_) => StatusCode::UNPROCESSABLE_ENTITY,
             E::Unanswered { .. } => StatusCode::GATEWAY_TIMEOUT,
+            E::MasterLost(_) | E::NotPromoted(_) => StatusCode::CONFLICT,
+            E::Removed => StatusCode::GONE,
             E::NotStored(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            E::MasterUnreachable { .. } | E::NotReady | E::Halted(_) | E::ClockAhead { .. } | E::Busy => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            E::MasterUnreachable { .. }
+            | E::Sealed { .. }
+            | E::NotReady
+            | E::Halted(_)
+            | E::ClockAhead { .. }
+            | E::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let problem = Self::new(status, error.code(), error.to_string());
-        if matches!(error, E::Busy | E::NotReady) { problem.retry_after(1) } else { problem }
+        if matches!(error, E::Busy | E::NotReady | E::Sealed { .. }) { problem.retry_after(1) } else { problem }
     }
 }
 

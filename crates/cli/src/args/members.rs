@@ -24,6 +24,57 @@ pub(crate) enum BrokerCommand {
 pub(crate) enum BrokerAsk {
     /// All brokers of the site, by priority
     List,
+    /// Let a broker take work again; a standby becomes active
+    Enable {
+        /// Its name or id
+        broker: String,
+    },
+    /// Let a broker take no more work; it keeps the log
+    Disable {
+        /// Its name or id
+        broker: String,
+    },
+    /// Move a broker one place up in the priority list
+    Up {
+        /// Its name or id
+        broker: String,
+    },
+    /// Move a broker one place down in the priority list
+    Down {
+        /// Its name or id
+        broker: String,
+    },
+    /// Make a broker the master
+    Promote(PromoteArgs),
+    /// Remove a broker from the farm; to come back it needs a token
+    Remove {
+        /// Its name or id
+        broker: String,
+    },
+    /// Say that a broker's key was stolen: nothing that it wrote unseen counts
+    Revoke {
+        /// Its name or id
+        broker: String,
+        /// That the key was stolen; to take out a broker that is sound, remove it
+        #[arg(long, required = true)]
+        compromised: bool,
+    },
+}
+
+/// A promotion.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PromoteArgs {
+    /// Its name or id
+    pub(crate) broker: String,
+    /// Although the present master does not answer
+    #[arg(long, requires = "lost", requires = "reason")]
+    pub(crate) force: bool,
+    /// The name of the master that was lost
+    #[arg(long, value_name = "NAME", requires = "force")]
+    pub(crate) lost: Option<String>,
+    /// Why; it stands in the log for ever
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub(crate) reason: Option<String>,
 }
 
 /// Gateways.

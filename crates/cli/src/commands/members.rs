@@ -1,11 +1,11 @@
 //! Brokers, session hosts and gateways.
 
-use crate::args::{BrokerAsk, GatewayAsk, HostChangeArgs, HostCommand};
+use crate::args::{BrokerAsk, GatewayAsk, HostChangeArgs, HostCommand, PromoteArgs};
 use crate::context::{Context, now_ms};
 use crate::failure::Failure;
 use crate::table::{Details, Table};
 use crate::times;
-use hostler_broker::rest::brokers::BrokerRow;
+use hostler_broker::rest::brokers::{BrokerRow, Force, Promotion};
 use hostler_broker::rest::gateways::GatewayRow;
 use hostler_broker::rest::hosts::{HostChange, HostRow};
 use hostler_model::PerMille;
@@ -19,7 +19,55 @@ pub(super) async fn broker(context: &Context, command: &BrokerAsk) -> Result<(),
             let table = Table::new(&headings, "There are no brokers.");
             context.rows(context.get(&["brokers"]).await?, table, broker_row)
         }
+        BrokerAsk::Enable { broker } => {
+            let answer = tell_broker(context, broker, "enable").await?;
+            context.done(answer, &format!("Broker {broker} takes work"))
+        }
+        BrokerAsk::Disable { broker } => {
+            context.confirm(&format!("Shall broker {broker} take no more work?"))?;
+            let answer = tell_broker(context, broker, "disable").await?;
+            context.done(answer, &format!("Broker {broker} takes no work"))
+        }
+        BrokerAsk::Up { broker } => {
+            let answer = tell_broker(context, broker, "up").await?;
+            context.done(answer, &format!("Broker {broker} is one place further up"))
+        }
+        BrokerAsk::Down { broker } => {
+            let answer = tell_broker(context, broker, "down").await?;
+            context.done(answer, &format!("Broker {broker} is one place further down"))
+        }
+        BrokerAsk::Promote(args) => promote(context, args).await,
+        BrokerAsk::Remove { broker } => {
+            context.confirm(&format!("Remove broker {broker} from the farm?"))?;
+            let answer = context.order(Method::DELETE, &["brokers", broker], None::<&()>).await?;
+            context.done(answer, &format!("Broker {broker} is removed"))
+        }
+        BrokerAsk::Revoke { broker, compromised: _ } => {
+            let question = format!("Was broker {broker}'s key stolen? What it wrote and nobody has seen won't count.");
+            context.confirm(&question)?;
+            let answer = tell_broker(context, broker, "revoke").await?;
+            context.done(answer, &format!("Broker {broker} is removed, and its key is worth nothing"))
+        }
     }
+}
+
+async fn tell_broker(context: &Context, broker: &str, what: &str) -> Result<serde_json::Value, Failure> {
+    context.order(Method::POST, &["brokers", broker, what], None::<&()>).await
+}
+
+async fn promote(context: &Context, args: &PromoteArgs) -> Result<(), Failure> {
+    let PromoteArgs { broker, lost, reason, .. } = args;
+    let force = lost.clone().zip(reason.clone()).map(|(lost, reason)| Force { lost, reason });
+    if let Some(Force { lost, .. }) = &force {
+        let question = format!(
+            "Make broker {broker} the master without {lost}? Where {lost} still runs somewhere, what it takes for \
+             brokers, administrators and settings until it hears of this won't count."
+        );
+        context.confirm(&question)?;
+    }
+    let path = ["brokers", broker.as_str(), "promote"];
+    let answer = context.order(Method::POST, &path, Some(&Promotion { force })).await?;
+    context.done(answer, &format!("Broker {broker} is the master"))
 }
 
 /// Commands about gateways.
