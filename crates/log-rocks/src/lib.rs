@@ -1,6 +1,8 @@
 //! The event log on a disk, kept by RocksDB: [`RocksLog`], and [`LogWriter`], the thread that makes the writes of many
-//! durable with one sync. What a log takes and refuses is not decided here but in `hostler-log`.
+//! durable with one sync. Old events are in compressed files beside the database; all reading goes through both. What a log takes and refuses is not decided here but in `hostler-log`.
 
+mod archive;
+mod archiver;
 mod busy;
 mod key;
 mod open_error;
@@ -10,6 +12,7 @@ mod reader;
 mod rocks_log;
 mod writer;
 
+pub use archive::ArchiveOptions;
 pub use busy::Busy;
 pub use open_error::OpenError;
 pub use queue::QUEUE_BYTES;

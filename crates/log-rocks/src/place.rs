@@ -7,8 +7,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The format that is written today.
-pub(crate) const FORMAT: u32 = 1;
+/// The format of a log that has all its events in the database.
+const DATABASE_ONLY: u32 = 1;
+/// The format of a log that has some of its events in archive files: the latest that is known.
+const WITH_ARCHIVE: u32 = 2;
 const STAMP: &str = "format";
 const NEW_STAMP: &str = "format.new";
 const STAMP_PREFIX: &str = "hostler log ";
@@ -44,19 +46,27 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
 
 /// Checks the stamp; an empty folder gets one.
 pub(crate) fn check_or_stamp(folder: &Path) -> Result<(), OpenError> {
-    if check(folder)? {
+    if check(folder)?.is_some() {
         return Ok(());
     }
-    stamp(folder).map_err(|error| OpenError::Folder { path: folder.join(STAMP), error })
+    stamp(folder, DATABASE_ONLY).map_err(|error| OpenError::Folder { path: folder.join(STAMP), error })
 }
 
 /// Checks the stamp.
 pub(crate) fn check_stamped(folder: &Path) -> Result<(), OpenError> {
-    if check(folder)? { Ok(()) } else { Err(OpenError::NotALog { path: folder.into() }) }
+    if check(folder)?.is_some() { Ok(()) } else { Err(OpenError::NotALog { path: folder.into() }) }
 }
 
-/// False where there is no stamp because the folder is empty.
-fn check(folder: &Path) -> Result<bool, OpenError> {
+/// Marks the log as one with archive files, before the first one takes the place of what is in the database.
+pub(crate) fn mark_archive(folder: &Path) -> Result<(), OpenError> {
+    if check(folder)? == Some(WITH_ARCHIVE) {
+        return Ok(());
+    }
+    stamp(folder, WITH_ARCHIVE).map_err(|error| OpenError::Folder { path: folder.join(STAMP), error })
+}
+
+/// The log's format; `None` where there is no stamp because the folder is empty.
+fn check(folder: &Path) -> Result<Option<u32>, OpenError> {
     let path = folder.join(STAMP);
     let failed = |error| OpenError::Folder { path: path.clone(), error };
     let damaged = || OpenError::Stamp { path: path.clone() };
@@ -70,23 +80,23 @@ fn check(folder: &Path) -> Result<bool, OpenError> {
                     return Err(OpenError::NotALog { path: folder.into() });
                 }
             }
-            return Ok(false);
+            return Ok(None);
         }
         Err(error) => return Err(failed(error)),
     }
     let text = fs::read_to_string(&path).map_err(failed)?;
     let found: u32 = text.trim_end().strip_prefix(STAMP_PREFIX).and_then(|n| n.parse().ok()).ok_or_else(damaged)?;
-    if found > FORMAT {
-        return Err(OpenError::NewerFormat { path: folder.into(), found, known: FORMAT });
+    if found > WITH_ARCHIVE {
+        return Err(OpenError::NewerFormat { path: folder.into(), found, known: WITH_ARCHIVE });
     }
-    Ok(true)
+    Ok(Some(found))
 }
 
 /// Writes the stamp so that it is there as a whole or not at all.
-fn stamp(folder: &Path) -> io::Result<()> {
+fn stamp(folder: &Path, format: u32) -> io::Result<()> {
     let new = folder.join(NEW_STAMP);
     let mut file = File::create(&new)?;
-    writeln!(file, "{STAMP_PREFIX}{FORMAT}")?;
+    writeln!(file, "{STAMP_PREFIX}{format}")?;
     file.sync_all()?;
     fs::rename(&new, folder.join(STAMP))?;
     File::open(folder)?.sync_all()

@@ -1,5 +1,6 @@
 //! Reading, from any thread and without waiting for the one that writes.
 
+use crate::archive::Archive;
 use crate::key;
 use bytes::Bytes;
 use hostler_events::{Frontier, Hash, StoredEvent};
@@ -26,14 +27,15 @@ pub struct RocksReader(Arc<Shared>);
 struct Shared {
     db: DB,
     heads: RwLock<Frontier>,
+    archive: Archive,
     /// Declared last, so that the database is closed before others may open it.
     _lock: Option<File>,
 }
 
 impl RocksReader {
     /// Takes over an open database and finds its heads.
-    pub(crate) fn new(db: DB, lock: Option<File>) -> Result<Self, LogError> {
-        let reader = Self(Arc::new(Shared { db, heads: RwLock::default(), _lock: lock }));
+    pub(crate) fn new(db: DB, archive: Archive, lock: Option<File>) -> Result<Self, LogError> {
+        let reader = Self(Arc::new(Shared { db, heads: RwLock::default(), archive, _lock: lock }));
         let heads = reader.find_heads()?;
         reader.raise_heads(heads.0);
         Ok(reader)
@@ -62,12 +64,26 @@ impl RocksReader {
         let mut room = max_bytes.min(limits::READ_BYTES);
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(key::write(feed, u64::MAX));
+        // It sees the database as it is now. Looked at before the archive: what is deleted there from now on is seen
+        // here still, and what was deleted before is known to the archive.
         let mut iterator = self.0.db.raw_iterator_cf_opt(self.family(EVENTS)?, options);
-        iterator.seek(key::write(feed, seq));
+        let archived = self.0.archive.end(&feed);
+        let mut segment = if seq <= archived { self.0.archive.segment_at(&feed, seq)? } else { None };
+        iterator.seek(key::write(feed, seq.max(archived + 1)));
         let mut events: Vec<StoredEvent> = Vec::new();
         // No further than the head that was seen above: nothing behind it is promised to anybody yet.
         while seq <= last {
-            let value = expect(&iterator, feed, seq)?;
+            let value = match &segment {
+                Some(s) if seq <= s.head.last() => s.get(seq).ok_or_else(|| missing(feed, seq))?,
+                Some(_) if seq <= archived => {
+                    segment = self.0.archive.segment_at(&feed, seq)?;
+                    continue;
+                }
+                _ => {
+                    segment = None;
+                    Bytes::copy_from_slice(expect(&iterator, feed, seq)?)
+                }
+            };
             match room.checked_sub(value.len()) {
                 Some(left) => room = left,
                 None if events.is_empty() => room = 0,
@@ -79,7 +95,9 @@ impl RocksReader {
             }
             events.push(event);
             seq += 1;
-            iterator.next();
+            if segment.is_none() {
+                iterator.next();
+            }
         }
         Ok(events)
     }
@@ -91,30 +109,119 @@ impl RocksReader {
     /// Where the disk fails or what it holds is damaged.
     pub fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), LogError> {
         let heads = self.heads();
+        let mut before = Hash::ZERO;
+        let mut result = Ok(());
+        self.walk_to(&heads, &mut |feed, seq, bytes| {
+            let event = match bytes.and_then(|bytes| parse(bytes, feed, seq)) {
+                Ok(event) => event,
+                Err(error) => {
+                    result = Err(error);
+                    return ControlFlow::Break(());
+                }
+            };
+            if event.header().previous != if seq == 1 { Hash::ZERO } else { before } {
+                result = Err(broken_link(&event));
+                return ControlFlow::Break(());
+            }
+            before = event.hash();
+            if heads.0.get(&feed).is_some_and(|(last, hash)| *last == seq && *hash != before) {
+                result = Err(corrupt(feed, seq, "its hash is another one than at the start"));
+                return ControlFlow::Break(());
+            }
+            each(event)
+        })?;
+        result
+    }
+
+    /// Hands over the bytes of all events in the order of feed and place, until it is told to stop: for whoever checks
+    /// a log and goes on after a damaged event. Nothing about the bytes is checked here but that they are those that
+    /// were stored, as far as the disk's own checks go.
+    ///
+    /// # Errors
+    /// Where nothing can be read at all.
+    pub fn walk(
+        &self,
+        each: &mut dyn FnMut(Feed, u64, Result<Bytes, LogError>) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
+        self.walk_to(&self.heads(), each)
+    }
+
+    fn walk_to(
+        &self,
+        heads: &Frontier,
+        each: &mut dyn FnMut(Feed, u64, Result<Bytes, LogError>) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
         let mut options = ReadOptions::default();
         options.set_readahead_size(READAHEAD_BYTES);
         options.fill_cache(false);
+        // Before the archive is looked at: see `read`.
         let mut iterator = self.0.db.raw_iterator_cf_opt(self.family(EVENTS)?, options);
         // Feed by feed up to the heads, so that events that arrive meanwhile stay out.
-        for (feed, (last, hash)) in &heads.0 {
-            iterator.seek(key::write(*feed, 1));
-            let mut before = Hash::ZERO;
-            for seq in 1..=*last {
-                let event = parse(expect(&iterator, *feed, seq)?, *feed, seq)?;
-                if event.header().previous != before {
-                    return Err(broken_link(&event));
+        for (feed, (last, _)) in &heads.0 {
+            let mut archived = 0;
+            for file in self.0.archive.files(feed).iter() {
+                let segment = file.load();
+                archived = file.head.last();
+                for seq in file.head.first..=archived.min(*last) {
+                    let bytes = match &segment {
+                        Ok(segment) => segment.get(seq).ok_or_else(|| missing(*feed, seq)),
+                        Err(error) => Err(error.clone()),
+                    };
+                    if each(*feed, seq, bytes).is_break() {
+                        return Ok(());
+                    }
                 }
-                before = event.hash();
-                if each(event).is_break() {
+            }
+            iterator.seek(key::write(*feed, archived + 1));
+            for seq in archived + 1..=*last {
+                let bytes = expect(&iterator, *feed, seq).map(Bytes::copy_from_slice);
+                let lost = bytes.is_err();
+                if each(*feed, seq, bytes).is_break() {
                     return Ok(());
                 }
-                iterator.next();
-            }
-            if before != *hash {
-                return Err(corrupt(*feed, *last, "its hash is another one than at the start"));
+                if lost {
+                    iterator.seek(key::write(*feed, seq + 1));
+                } else {
+                    iterator.next();
+                }
             }
         }
         Ok(())
+    }
+
+    /// Hands over a feed's events in the database, from a place on, while it is told to go on. Each must follow the one
+    /// before.
+    pub(crate) fn walk_database(
+        &self,
+        feed: Feed,
+        from_seq: u64,
+        each: &mut dyn FnMut(&StoredEvent) -> bool,
+    ) -> Result<(), LogError> {
+        let Some((last, _)) = self.with_heads(|heads| heads.0.get(&feed).copied()) else { return Ok(()) };
+        let mut before = if from_seq > 1 { self.hash_at(feed, from_seq - 1)? } else { Hash::ZERO };
+        let mut iterator = self.0.db.raw_iterator_cf(self.family(EVENTS)?);
+        iterator.seek(key::write(feed, from_seq));
+        for seq in from_seq..=last {
+            let event = parse(Bytes::copy_from_slice(expect(&iterator, feed, seq)?), feed, seq)?;
+            if event.header().previous != before {
+                return Err(broken_link(&event));
+            }
+            before = event.hash();
+            if !each(&event) {
+                break;
+            }
+            iterator.next();
+        }
+        Ok(())
+    }
+
+    /// The place of a feed's first event in the database.
+    pub(crate) fn first_in_database(&self, feed: Feed) -> Result<Option<u64>, LogError> {
+        let mut iterator = self.0.db.raw_iterator_cf(self.family(EVENTS)?);
+        iterator.seek(key::write(feed, 0));
+        let found = iterator.key().and_then(key::read).filter(|(f, _)| *f == feed).map(|(_, seq)| seq);
+        iterator.status().map_err(|error| unreadable(format!("the beginning of feed {feed}"), &error))?;
+        Ok(found)
     }
 
     /// The numbers of the stored checkpoints, upwards.
@@ -167,10 +274,16 @@ impl RocksReader {
     /// The hash of an event that is stored.
     pub(crate) fn hash_at(&self, feed: Feed, seq: u64) -> Result<Hash, LogError> {
         let what = || format!("event {feed}/{seq}");
-        match self.get(EVENTS, &key::write(feed, seq), what)? {
-            Some(bytes) => Ok(parse(&bytes, feed, seq)?.hash()),
-            None => Err(missing(feed, seq)),
-        }
+        // What is not in the database has been in the archive since before it was deleted.
+        let bytes = match self.get(EVENTS, &key::write(feed, seq), what)? {
+            Some(bytes) => Some(bytes),
+            None => self.0.archive.segment_at(&feed, seq)?.and_then(|segment| segment.get(seq)),
+        };
+        Ok(parse(bytes.ok_or_else(|| missing(feed, seq))?, feed, seq)?.hash())
+    }
+
+    pub(crate) fn archive(&self) -> &Archive {
+        &self.0.archive
     }
 
     pub(crate) fn db(&self) -> &DB {
@@ -205,7 +318,7 @@ impl RocksReader {
             let Some((feed, seq)) = key::read(key) else {
                 return Err(LogError::Unreadable { what: what(), why: "a key has a wrong length".into() });
             };
-            let last = parse(value, feed, seq)?;
+            let last = parse(Bytes::copy_from_slice(value), feed, seq)?;
             let before = if seq > 1 { self.hash_at(feed, seq - 1)? } else { Hash::ZERO };
             if last.header().previous != before {
                 return Err(broken_link(&last));
@@ -214,6 +327,13 @@ impl RocksReader {
             iterator.seek_for_prev(key::write(feed, 0));
         }
         iterator.status().map_err(|error| unreadable(what(), &error))?;
+        for feed in self.0.archive.feeds() {
+            let end = self.0.archive.end(&feed);
+            // The newest events of every feed stay in the database.
+            if heads.0.get(&feed).is_none_or(|(last, _)| *last <= end) {
+                return Err(missing(feed, end + 1));
+            }
+        }
         Ok(heads)
     }
 }
@@ -230,12 +350,8 @@ fn expect<'a>(iterator: &'a DBRawIterator<'_>, feed: Feed, seq: u64) -> Result<&
     }
 }
 
-fn parse(value: &[u8], feed: Feed, seq: u64) -> Result<StoredEvent, LogError> {
-    let event = StoredEvent::parse(Bytes::copy_from_slice(value)).map_err(|error| LogError::Corrupt {
-        feed,
-        seq,
-        why: error.to_string(),
-    })?;
+fn parse(value: Bytes, feed: Feed, seq: u64) -> Result<StoredEvent, LogError> {
+    let event = StoredEvent::parse(value).map_err(|error| LogError::Corrupt { feed, seq, why: error.to_string() })?;
     if event.header().feed != feed || event.header().seq != seq {
         let why = format!("it says that it is event {}", event.reference());
         return Err(LogError::Corrupt { feed, seq, why });

@@ -1,5 +1,7 @@
 //! The log itself: opening it, and writing with a sync.
 
+use crate::archive::{Archive, ArchiveOptions};
+use crate::archiver::{Archiver, Mover};
 use crate::reader::{CHECKPOINTS, EVENTS, STATE};
 use crate::{OpenError, RocksReader, key, place};
 use bytes::Bytes;
@@ -27,9 +29,16 @@ const OPEN_FILES: i32 = 256;
 const DIARY_FILES: usize = 4;
 const DIARY_BYTES: usize = 4 * 1024 * 1024;
 
+struct Archiving {
+    mover: Mover,
+    thread: Archiver,
+}
+
 /// The event log on a disk.
 pub struct RocksLog {
     reader: RocksReader,
+    /// `None` where the log is open for reading only. Dropped, and waited for, before the log is closed.
+    archiving: Option<Archiving>,
     /// `None` where the log is open for reading only.
     sync: Option<WriteOptions>,
     stopped: bool,
@@ -41,7 +50,15 @@ impl RocksLog {
     /// # Errors
     /// Where another process holds it, a later release wrote it, or it is damaged.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_with(folder.as_ref(), &options())
+        Self::open_archiving(folder, ArchiveOptions::default())
+    }
+
+    /// As [`RocksLog::open`], with other bounds between the database and the archive.
+    ///
+    /// # Errors
+    /// As for [`RocksLog::open`].
+    pub fn open_archiving(folder: impl AsRef<Path>, archive: ArchiveOptions) -> Result<Self, OpenError> {
+        Self::open_with(folder.as_ref(), &options(), archive)
     }
 
     /// Opens the log in a folder to read what is there now. For a copy, or where no other process writes it.
@@ -53,19 +70,35 @@ impl RocksLog {
         place::check_stamped(folder)?;
         let db = DB::open_cf_descriptors_read_only(&options(), place::database(folder), families(), false);
         let db = db.map_err(|error| OpenError::Database { path: folder.into(), why: error.into_string() })?;
-        Ok(Self { reader: RocksReader::new(db, None)?, sync: None, stopped: false })
+        let archive = Archive::open(folder, false)?;
+        Ok(Self { reader: RocksReader::new(db, archive, None)?, archiving: None, sync: None, stopped: false })
     }
 
-    fn open_with(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+    fn open_with(folder: &Path, options: &Options, archive: ArchiveOptions) -> Result<Self, OpenError> {
         let lock = place::lock(folder)?;
         place::check_or_stamp(folder)?;
         let db = DB::open_cf_descriptors(options, place::database(folder), families());
         let db = db.map_err(|error| OpenError::Database { path: folder.into(), why: error.into_string() })?;
-        let reader = RocksReader::new(db, Some(lock))?;
+        let reader = RocksReader::new(db, Archive::open(folder, true)?, Some(lock))?;
         info!(folder = %folder.display(), feeds = reader.heads().0.len(), events = reader.count(), "log opened");
         let mut sync = WriteOptions::default();
         sync.set_sync(true);
-        Ok(Self { reader, sync: Some(sync), stopped: false })
+        let mover = || Mover::new(reader.clone(), folder.into(), archive);
+        mover().forget_leftovers()?;
+        let thread = Archiver::spawn(mover()).map_err(|error| OpenError::Folder { path: folder.into(), error })?;
+        thread.wake();
+        let archiving = Some(Archiving { mover: mover(), thread });
+        Ok(Self { reader, archiving, sync: Some(sync), stopped: false })
+    }
+
+    /// Moves old events into the archive now, instead of on the thread that does it otherwise. Says how many files were
+    /// written.
+    ///
+    /// # Errors
+    /// Where the disk fails or what it holds is damaged.
+    pub fn archive_now(&mut self) -> Result<u64, LogError> {
+        let archiving = self.archiving.as_ref().ok_or(LogError::ReadOnly)?;
+        archiving.mover.move_due(&|| false)
     }
 
     /// Reads this log from other threads, also while it is written.
@@ -135,7 +168,13 @@ impl EventLog for RocksLog {
             self.stopped = true;
             return Err(disk_error(error));
         }
+        let mut old = None;
+        if let Some(archiving) = &self.archiving {
+            let mut heads = judged.heads.iter();
+            old = heads.any(|(feed, (last, _))| archiving.mover.is_due(feed, *last)).then_some(&archiving.thread);
+        }
         self.reader.raise_heads(judged.heads);
+        old.inspect(|thread| thread.wake());
         Ok(judged.verdicts)
     }
 
@@ -210,7 +249,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut options = options();
         options.enable_statistics();
-        let mut log = RocksLog::open_with(folder.path(), &options).unwrap();
+        let mut log = RocksLog::open_with(folder.path(), &options, ArchiveOptions::default()).unwrap();
         let mut chain = Chain::new(1);
         let before = options.get_ticker_count(Ticker::WalFileSynced);
         let syncs = || options.get_ticker_count(Ticker::WalFileSynced) - before;

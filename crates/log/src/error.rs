@@ -89,6 +89,19 @@ pub enum LogError {
         /// What is wrong.
         why: String,
     },
+    /// A file with old events is not what it was.
+    #[error(
+        "the archive file {file}, with old events of feed {feed}, can't be used ({why}): stop this broker, check the \
+         disk, and put back this file from a backup or from another broker's log, which has the same events"
+    )]
+    Archive {
+        /// The file.
+        file: String,
+        /// Whose events.
+        feed: Feed,
+        /// What is wrong.
+        why: String,
+    },
     /// Something else that was stored can't be read.
     #[error("{what} can't be read from the disk ({why}): check the disk")]
     Unreadable {
@@ -116,7 +129,15 @@ impl LogError {
     /// acknowledged is there.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::Io(_) | Self::Stopped | Self::Corrupt { .. } | Self::Unreadable { .. })
+        matches!(
+            self,
+            Self::Full(_)
+                | Self::Io(_)
+                | Self::Stopped
+                | Self::Corrupt { .. }
+                | Self::Archive { .. }
+                | Self::Unreadable { .. }
+        )
     }
 }
 

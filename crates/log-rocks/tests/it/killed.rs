@@ -1,9 +1,9 @@
-//! A process that is killed: everything that it acknowledged is there.
+//! A process that is killed: everything that it acknowledged is there, also while old events move into the archive.
 
 use crate::folder;
 use hostler_log::EventLog;
 use hostler_log::testing::Chain;
-use hostler_log_rocks::{LogWriter, RocksLog};
+use hostler_log_rocks::{ArchiveOptions, LogWriter, RocksLog};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,6 +15,8 @@ const FOLDER: &str = "HOSTLER_TEST_KILLED_FOLDER";
 const FEEDS: u8 = 4;
 /// Batches that one feed has under way at once.
 const UNDER_WAY: usize = 8;
+/// Small, so that each process is killed while it moves events.
+const ARCHIVE: ArchiveOptions = ArchiveOptions { segment_events: 7, keep_events: 10 };
 
 #[test]
 fn acknowledged_events_survive_kill() {
@@ -48,19 +50,21 @@ fn acknowledged_events_survive_kill() {
         let status = child.wait().unwrap();
         assert!(!status.success() && acks >= wanted, "{status}, {acks} acknowledged");
 
-        let log = RocksLog::open(folder.path()).unwrap();
+        let log = RocksLog::open_archiving(folder.path(), ARCHIVE).unwrap();
         for (feed, seq) in (1..=FEEDS).zip(acknowledged) {
             let mut chain = Chain::new(feed);
             let stored = log.read(chain.feed(), 1, usize::MAX).unwrap();
             assert!(stored.len() as u64 >= seq, "feed {feed} has {}, and {seq} were acknowledged", stored.len());
             assert_eq!(stored, chain.events(stored.len()), "feed {feed}");
         }
+        drop(log);
+        assert!(std::fs::read_dir(folder.path().join("archive")).unwrap().count() > wanted / 30, "{wanted}: archived");
     }
 }
 
 /// Appends batches of one to three events, and prints each that is durable.
 fn append_until_killed(folder: &Path) {
-    let log = RocksLog::open(folder).unwrap();
+    let log = RocksLog::open_archiving(folder, ARCHIVE).unwrap();
     let heads = log.heads();
     let writer = LogWriter::spawn(log, 1_024, |error| panic!("{error}")).unwrap();
     std::thread::scope(|scope| {

@@ -1,8 +1,9 @@
-//! The RocksDB log on a real disk: the suite that every log passes, opening and refusing, damage, group commit, a
-//! process that is killed, a disk that is full.
+//! The RocksDB log on a real disk: the suite that every log passes, opening and refusing, damage, group commit, archive
+//! files, a process that is killed, a disk that is full.
 
 #![cfg(test)]
 
+mod archive;
 mod conformance;
 mod damage;
 mod full_disk;

@@ -39,8 +39,8 @@ fn formats() {
     );
     let cases = [
         (
-            "hostler log 2\n",
-            format!("the log in {path} has format 2, and this program knows 1: install the release that wrote it"),
+            "hostler log 3\n",
+            format!("the log in {path} has format 3, and this program knows 2: install the release that wrote it"),
         ),
         ("", damaged.clone()),
         ("hostler log x\n", damaged.clone()),
