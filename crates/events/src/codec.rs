@@ -35,6 +35,17 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if used == bytes.len() { Ok(value) } else { Err(CodecError::Trailing(bytes.len() - used)) }
 }
 
+/// Decodes a value that takes all the bytes, of which there may be `LIMIT`: for what this program stored for itself and
+/// is larger than what others may send.
+///
+/// # Errors
+/// Where the bytes are not those of such a value, or more than it needs.
+pub fn decode_within<const LIMIT: usize, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let config = bincode::config::standard().with_limit::<LIMIT>();
+    let (value, used) = bincode::serde::decode_from_slice(bytes, config).map_err(CodecError::Decode)?;
+    if used == bytes.len() { Ok(value) } else { Err(CodecError::Trailing(bytes.len() - used)) }
+}
+
 /// Decodes a value at the beginning of the bytes and says how many it took.
 ///
 /// # Errors

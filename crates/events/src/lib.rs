@@ -15,5 +15,5 @@ pub use event::{DecodeEventError, Event};
 pub use hash::Hash;
 pub use header::{Actor, Class, EventRef, Frontier, Header, OnUnknown};
 pub use order::OrderKey;
-pub use registry::{Kind, REGISTRY, kind, kind_named};
+pub use registry::{Kind, REGISTRY, kind, kind_named, registry_knows};
 pub use stored::{AuthorKey, StoredError, StoredEvent, verify_batch};

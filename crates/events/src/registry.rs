@@ -23,6 +23,12 @@ pub fn kind(id: u16) -> Option<&'static Kind> {
     REGISTRY.binary_search_by_key(&id, |k| k.id).ok().map(|at| &REGISTRY[at])
 }
 
+/// True where this program can read events of this type and version.
+#[must_use]
+pub fn registry_knows(id: u16, version: u16) -> bool {
+    kind(id).is_some_and(|k| (1..=k.version).contains(&version))
+}
+
 /// The type with this name.
 #[must_use]
 pub fn kind_named(name: &str) -> Option<&'static Kind> {

@@ -10,7 +10,7 @@ use hostler_model::{
     Address, AdminId, BrokerId, Epoch, Feed, GroupId, Hlc, HostId, Incarnation, ItemId, Launch, MemberRole, PublicKey,
     SiteId, TokenId, UserId, Wall,
 };
-use hostler_views::{Loaded, Views};
+use hostler_views::{Loaded, SavedViews, Views};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EVENTS: usize = 1_000_000;
+/// Events behind the saved views.
+const NOT_SAVED: usize = 5_000;
 const BROKERS: u8 = 3;
 const HOSTS: u64 = 5_000;
 const ITEMS: u64 = 300;
@@ -312,6 +314,29 @@ fn replay(criterion: &mut Criterion) {
     group.bench_function("order and fold", |b| b.iter_custom(|times| time(times, || fold(loaded.clone()))));
     drop(loaded);
     group.bench_function("whole", |b| b.iter_custom(|times| time(times, || fold(spread(&events, load)))));
+    // All but the newest events are covered, as after a stop that was not clean.
+    let saved = fold(spread(&events[..EVENTS - NOT_SAVED], load)).save().unwrap();
+    let bytes = saved.encode().unwrap();
+    println!("saved views: {} bytes", bytes.len());
+    group.bench_function("save", |b| {
+        let views = fold(spread(&events, load));
+        b.iter_custom(|times| time(times, || views.save().unwrap()));
+    });
+    drop(saved);
+    let restore = || {
+        let saved = SavedViews::decode(&bytes).unwrap();
+        Views::restore(saved, &spread(&events, load)).unwrap()
+    };
+    assert_eq!(restore().digest(), fold(spread(&events, load)).digest());
+    group.bench_function("start from a checkpoint", |b| b.iter_custom(|times| time(times, restore)));
+    // One after the other, so that a busy machine changes both alike.
+    let ratios = (0..5).map(|_| {
+        let fold = time(1, || fold(spread(&events, load)));
+        time(1, restore).as_secs_f64() / fold.as_secs_f64()
+    });
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
+    println!("start from a checkpoint: {:.2} of a full fold (median of {})", ratios[2], ratios.len());
     group.finish();
 }
 

@@ -2,11 +2,11 @@
 
 use hostler_events::EventRef;
 use hostler_model::Name;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What became of an event.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// It counts.
@@ -45,7 +45,7 @@ impl fmt::Display for Lane {
 }
 
 /// What the audit says about an applied event beside its text.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
     /// The name was taken, by something that was created on another side; this is the name now.

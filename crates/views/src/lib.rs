@@ -2,7 +2,7 @@
 //! gives the same views, whatever the order of their arrival.
 //!
 //! [`Rules`] says which events count (lanes), [`State`] what they add up to, [`Timeline`] keeps both for one site while
-//! events come in late, [`Views`] is all sites of a farm.
+//! events come in late, [`Views`] is all sites of a farm. [`SavedViews`] are what a start goes on from.
 
 mod digest;
 mod lane;
@@ -22,4 +22,4 @@ pub use records::{
 pub use rules::Rules;
 pub use state::State;
 pub use timeline::{Entry, Timeline};
-pub use views::Views;
+pub use views::{SAVED_BYTES, SavedViews, SavedViewsError, Views};

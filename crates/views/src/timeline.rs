@@ -1,10 +1,14 @@
 //! One site's events in their order, with their lanes and the state that they add up to, while events come in late.
 
+mod saved;
+
+pub(crate) use saved::SavedSite;
+
 use crate::{Lane, Loaded, Note, Rules, State};
 use hostler_events::{EventRef, OrderKey};
 use hostler_model::Feed;
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The fewest events between two checkpoints in memory. Copying a large state takes time, and what comes late is mostly
@@ -33,6 +37,8 @@ pub struct Timeline {
     index: HashMap<Feed, HashMap<u64, Arc<Loaded>>>,
     rules: Rules,
     state: State,
+    /// Types and versions of events that this program can't read.
+    unread: BTreeSet<(u16, u16)>,
     /// The state before the entry with this number.
     checkpoints: BTreeMap<usize, State>,
 }
@@ -49,6 +55,9 @@ impl Timeline {
                 MapEntry::Vacant(place) => place.insert(loaded.clone()),
             };
             decided_anew |= self.rules.take(&loaded);
+            if loaded.event.is_none() {
+                self.unread.insert((loaded.header.kind, loaded.header.version));
+            }
             fresh.push(loaded);
         }
         if fresh.is_empty() {

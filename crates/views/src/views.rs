@@ -1,7 +1,11 @@
 //! All sites of a farm.
 
+mod saved;
+
+pub use saved::{SAVED_BYTES, SavedViews, SavedViewsError};
+
 use crate::{Loaded, State, Timeline};
-use hostler_events::{Event, EventRef, Hash};
+use hostler_events::{EventRef, Hash};
 use hostler_model::{BrokerId, PublicKey, SiteId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +23,7 @@ impl Views {
     pub fn insert(&mut self, events: impl IntoIterator<Item = Arc<Loaded>>) -> bool {
         let mut by_site: BTreeMap<SiteId, Vec<Arc<Loaded>>> = BTreeMap::new();
         for loaded in events {
-            if loaded.halts() {
-                self.halted_by.get_or_insert(loaded.reference);
-            }
-            if matches!(loaded.event, Some(Event::FarmCreated(_))) {
-                self.main.get_or_insert(loaded.header.site);
-            }
+            self.take(&loaded);
             by_site.entry(loaded.header.site).or_default().push(loaded);
         }
         let mut changed = false;
