@@ -4,6 +4,7 @@
 //! [`Rules`] says which events count (lanes), [`State`] what they add up to, [`Timeline`] keeps both for one site while
 //! events come in late, [`Views`] is all sites of a farm. [`SavedViews`] are what a start goes on from.
 
+pub mod audit;
 mod digest;
 mod lane;
 mod loaded;

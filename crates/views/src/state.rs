@@ -3,6 +3,8 @@
 mod fold;
 mod settle;
 
+pub(crate) use settle::decides_mastership;
+
 use crate::names::Names;
 use crate::records::{
     Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Settlement, Site, User,

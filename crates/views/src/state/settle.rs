@@ -19,8 +19,7 @@ impl State {
         let Some(found) = find(&target).filter(|f| f.key() < loaded.key()) else {
             return notes.push(Note::SettledNothing);
         };
-        // What decided a mastership was decided then: it can't come about later.
-        let mastership = matches!(found.event, Some(Event::Promoted(_) | Event::Sealed(_) | Event::Voted(_)));
+        let mastership = found.event.as_ref().is_some_and(decides_mastership);
         let waits = !matches!(lane_of(&found), Lane::Applied) && !mastership;
         if self.settled.contains_key(&target) || !waits {
             return notes.push(Note::SettledNothing);
@@ -72,4 +71,9 @@ pub(super) fn settles(event: &Event) -> Option<(EventRef, bool)> {
         Event::Discarded(e) => Some((e.event, false)),
         _ => None,
     }
+}
+
+/// True for promotions, seals and votes. What they decided was decided then: it can't come about later.
+pub(crate) fn decides_mastership(event: &Event) -> bool {
+    matches!(event, Event::Promoted(_) | Event::Sealed(_) | Event::Voted(_))
 }
