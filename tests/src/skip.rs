@@ -9,19 +9,34 @@ use std::io::Write;
 const REAL_RDP: &str = "HOSTLER_REAL_RDP";
 /// Why they can't, where that is known.
 const REAL_RDP_MISSING: &str = "HOSTLER_REAL_RDP_MISSING";
+/// Set to 1 where networks of their own can be made.
+const NETWORKS: &str = "HOSTLER_NETWORKS";
+/// Why they can't, where that is known.
+const NETWORKS_MISSING: &str = "HOSTLER_NETWORKS_MISSING";
 /// The file that takes a line `test<TAB>reason` for each skipped test.
 const SKIPPED: &str = "HOSTLER_SKIPPED";
 
 /// Whether the test must be skipped because it needs real RDP. Then it has been told, and the test just returns.
 #[must_use]
 pub fn without_real_rdp(test: &str) -> bool {
+    without(test, REAL_RDP, REAL_RDP_MISSING, "xrdp, FreeRDP and root")
+}
+
+/// Whether the test must be skipped because it needs networks of its own. Then it has been told, and the test just
+/// returns.
+#[must_use]
+pub fn without_networks(test: &str) -> bool {
+    without(test, NETWORKS, NETWORKS_MISSING, "iproute2, nftables and root")
+}
+
+fn without(test: &str, there: &str, missing: &str, needs: &str) -> bool {
     // SAFETY: geteuid has no preconditions.
     let root = unsafe { libc::geteuid() } == 0;
-    let reason = match (env::var(REAL_RDP).as_deref(), env::var(REAL_RDP_MISSING)) {
+    let reason = match (env::var(there).as_deref(), env::var(missing)) {
         (Ok("1"), _) if root => return false,
-        (Ok("1"), _) => "needs root, for session hosts in namespaces of their own".to_owned(),
+        (Ok("1"), _) => "needs root, for namespaces".to_owned(),
         (_, Ok(missing)) => missing,
-        _ => format!("needs xrdp, FreeRDP and root; set {REAL_RDP}=1 where they are"),
+        _ => format!("needs {needs}; set {there}=1 where they are"),
     };
     println!("skipped: {reason}");
     if let Some(path) = env::var_os(SKIPPED) {

@@ -1,6 +1,6 @@
 //! What must be on a machine to build Hostler and to run its tests, and how it gets there.
 //!
-//! Every command that builds calls [`for_building`] first; only `test` asks for more, with [`for_real_rdp`].
+//! Every command that builds calls [`for_building`] first; only `test` asks for more, with [`for_networks`] and [`for_real_rdp`].
 
 mod apt;
 mod need;
@@ -46,13 +46,33 @@ pub(crate) fn for_real_rdp() -> Result<(), String> {
     need::namespaces()
 }
 
-/// `cargo xtask prerequisites`: both, with the answers printed.
+/// Makes sure that tests can have networks of their own. The error is the reason why they can't.
+pub(crate) fn for_networks() -> Result<(), String> {
+    if !apt::is_root() {
+        return Err("needs root, for network namespaces".to_owned());
+    }
+    let missing = need::missing(need::NETWORKS);
+    if !missing.is_empty() {
+        println!("{}", describe("tests in networks of their own", &missing));
+        let names = packages(&missing);
+        apt::install(&names).map_err(|problem| format!("{problem}\n{}", advice(&names)))?;
+        let missing = need::missing(need::NETWORKS);
+        if !missing.is_empty() {
+            return Err(describe("tests in networks of their own", &missing));
+        }
+    }
+    need::namespaces()
+}
+
+/// `cargo xtask prerequisites`: all, with the answers printed.
 pub(crate) fn run() -> Result<bool> {
     for_building()?;
     println!("Building: everything is there.");
-    match for_real_rdp() {
-        Ok(()) => println!("Real RDP tests: everything is there."),
-        Err(reason) => println!("Real RDP tests: skipped here: {reason}"),
+    for (what, there) in [("Tests in networks of their own", for_networks()), ("Real RDP tests", for_real_rdp())] {
+        match there {
+            Ok(()) => println!("{what}: everything is there."),
+            Err(reason) => println!("{what}: skipped here: {reason}"),
+        }
     }
     Ok(true)
 }
@@ -106,7 +126,8 @@ mod tests {
         assert_eq!(
             tests.join(" "),
             "xrdp xorgxrdp freerdp2-x11 xvfb x11-utils x11-apps x11-xserver-utils imagemagick openbox xterm xdotool \
-             dbus-x11 iproute2 nftables"
+             dbus-x11"
         );
+        assert_eq!(packages(&need::NETWORKS.iter().collect::<Vec<_>>()), ["iproute2", "nftables"]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The end-to-end tests learn from their environment what they have: the programs under test in `HOSTLER_BIN` and
 //! `HOSTLER_DEMO_BIN`; `HOSTLER_REAL_RDP=1` where real session hosts can run, else the reason why not in
-//! `HOSTLER_REAL_RDP_MISSING`. A test that can't run here appends a line `name<TAB>reason` to the file named in
+//! `HOSTLER_REAL_RDP_MISSING`; the same with `HOSTLER_NETWORKS` where members can have networks of their own. A test that can't run here appends a line `name<TAB>reason` to the file named in
 //! `HOSTLER_SKIPPED` and returns; it is then counted and listed as skipped.
 
 mod skipped;
@@ -30,6 +30,7 @@ const END_TO_END: &str = "hostler-tests";
 
 pub(crate) fn run() -> Result<bool> {
     prerequisites::for_building()?;
+    let networks = prerequisites::for_networks();
     let real_rdp = prerequisites::for_real_rdp();
     let metadata = Metadata::load()?;
     rocksdb::ensure(&metadata)?;
@@ -39,7 +40,7 @@ pub(crate) fn run() -> Result<bool> {
     // With the same features as the tests below, so that nothing is compiled twice.
     if process::succeeds(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))? {
         for Run { name, mut command, reader } in runs() {
-            environment(&mut command, &metadata, &real_rdp, &skipped);
+            environment(&mut command, &metadata, &[("REAL_RDP", &real_rdp), ("NETWORKS", &networks)], &skipped);
             let failed_before = tally.counts.failed;
             let passed = process::watch(&mut command, |line| tally.read(reader, line))?;
             if !passed && tally.counts.failed == failed_before {
@@ -102,18 +103,25 @@ fn runs() -> Vec<Run> {
     ]
 }
 
-fn environment(command: &mut Command, metadata: &Metadata, real_rdp: &Result<(), String>, skipped: &SkippedFile) {
+fn environment(
+    command: &mut Command,
+    metadata: &Metadata,
+    there: &[(&str, &Result<(), String>)],
+    skipped: &SkippedFile,
+) {
     command
         .env("HOSTLER_BIN", metadata.built_program("hostler"))
         .env("HOSTLER_DEMO_BIN", metadata.built_program("hostler-demo"))
-        .env("HOSTLER_SKIPPED", skipped.path())
-        .env_remove("HOSTLER_REAL_RDP")
-        .env_remove("HOSTLER_REAL_RDP_MISSING");
-    match real_rdp {
-        Ok(()) => command.env("HOSTLER_REAL_RDP", "1"),
-        // One line, as it becomes a part of one.
-        Err(reason) => command.env("HOSTLER_REAL_RDP_MISSING", reason.replace('\n', " ")),
-    };
+        .env("HOSTLER_SKIPPED", skipped.path());
+    for (what, there) in there {
+        let (variable, missing) = (format!("HOSTLER_{what}"), format!("HOSTLER_{what}_MISSING"));
+        command.env_remove(&variable).env_remove(&missing);
+        match there {
+            Ok(()) => command.env(variable, "1"),
+            // One line, as it becomes a part of one.
+            Err(reason) => command.env(missing, reason.replace('\n', " ")),
+        };
+    }
 }
 
 #[cfg(test)]

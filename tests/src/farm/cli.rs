@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::program;
+use crate::netlab::Space;
 
 /// How long a command may take, in s.
 const COMMAND_LIMIT_S: &str = "60";
@@ -17,15 +18,22 @@ pub struct Cli {
     program: PathBuf,
     folder: PathBuf,
     password: String,
+    /// Where it runs, if not in the machine's own network.
+    space: Option<Space>,
 }
 
 impl Cli {
-    pub(super) fn new(folder: &Path) -> Result<Self> {
-        Ok(Self { program: program()?, folder: folder.to_owned(), password: String::new() })
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        Ok(Self { program: program()?, folder: folder.to_owned(), password: String::new(), space: None })
     }
 
-    pub(super) fn set_password(&mut self, password: String) {
+    pub(crate) fn set_password(&mut self, password: String) {
         self.password = password;
+    }
+
+    /// The same logon, used from inside a network.
+    pub fn inside(&self, space: &Space) -> Self {
+        Self { space: Some(space.clone()), ..self.clone() }
     }
 
     /// Runs a command to its end, whatever that is.
@@ -42,6 +50,9 @@ impl Cli {
             .env("HOSTLER_CONFIG_DIR", &self.folder)
             .env("HOSTLER_PASSWORD", &self.password)
             .env_remove("HOSTLER_TOKEN");
+        if let Some(space) = &self.space {
+            space.inside(command);
+        }
     }
 
     /// Runs a command that must succeed, and gives what it prints.

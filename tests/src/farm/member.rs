@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{STARTS_WITHIN, program};
 use crate::lab::Host;
+use crate::netlab::Space;
 use crate::process::Process;
 
 /// A broker, a gateway or an agent.
@@ -20,6 +21,10 @@ pub struct Member {
     ip: Ipv4Addr,
     folder: PathBuf,
     config: String,
+    /// Its network, where it has one of its own.
+    space: Option<Space>,
+    /// What runs, where it is not the program under test.
+    other: Option<(PathBuf, Vec<String>)>,
     process: Option<Process>,
 }
 
@@ -30,7 +35,24 @@ impl Member {
         let path = folder.join("hostler.toml");
         fs::write(&path, format!("data_dir = \"{}\"\n{section}", folder.join("data").display()))?;
         let config = path.to_str().context("the folder's name is no text")?.to_owned();
-        Ok(Self { name: name.to_owned(), role, ip, folder, config, process: None })
+        Ok(Self { name: name.to_owned(), role, ip, folder, config, space: None, other: None, process: None })
+    }
+
+    /// Gives it a network of its own: it runs and joins there.
+    pub fn in_space(mut self, space: &Space) -> Self {
+        self.space = Some(space.clone());
+        self
+    }
+
+    /// Lets another program do its work.
+    pub fn run_by(mut self, program: PathBuf, args: &[&str]) -> Self {
+        self.other = Some((program, args.iter().map(|arg| (*arg).to_owned()).collect()));
+        self
+    }
+
+    /// Its network, where it has one of its own.
+    pub fn space(&self) -> Option<&Space> {
+        self.space.as_ref()
     }
 
     /// Its name.
@@ -41,6 +63,11 @@ impl Member {
     /// Its address.
     pub fn ip(&self) -> Ipv4Addr {
         self.ip
+    }
+
+    /// For everything that it writes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where its key and its data are.
@@ -60,17 +87,37 @@ impl Member {
 
     /// The same, with something else about its process.
     pub fn run_with(&mut self, change: impl FnOnce(&mut Command)) -> Result<()> {
-        let mut command = self.arguments(Command::new(program()?));
+        self.begin_with(change)?;
+        self.wait_until_it_runs()
+    }
+
+    /// Starts it and does not wait.
+    pub fn begin(&mut self) -> Result<()> {
+        self.begin_with(|_| {})
+    }
+
+    fn begin_with(&mut self, change: impl FnOnce(&mut Command)) -> Result<()> {
+        let mut command = match &self.other {
+            Some((other, args)) => {
+                let mut command = Command::new(other);
+                command.args(args).env("HOSTLER_LOG", "info");
+                command
+            }
+            None => self.arguments(Command::new(program()?)),
+        };
+        if let Some(space) = &self.space {
+            space.inside(&mut command);
+        }
         change(&mut command);
-        let process = Process::start(&self.name, &self.folder, command)?;
-        self.wait_until_it_runs(process)
+        self.process = Some(Process::start(&self.name, &self.folder, command)?);
+        Ok(())
     }
 
     /// Starts it inside a host.
     pub fn run_inside(&mut self, host: &Host) -> Result<()> {
         let command = self.arguments(host.command(program()?)?);
-        let process = Process::start_inside(&self.name, &self.folder, command)?;
-        self.wait_until_it_runs(process)
+        self.process = Some(Process::start_inside(&self.name, &self.folder, command)?);
+        self.wait_until_it_runs()
     }
 
     fn arguments(&self, mut command: Command) -> Command {
@@ -78,10 +125,10 @@ impl Member {
         command
     }
 
-    fn wait_until_it_runs(&mut self, process: Process) -> Result<()> {
-        let process = self.process.insert(process);
+    /// Waits until a broker listens. Nobody else says when they do.
+    pub fn wait_until_it_runs(&mut self) -> Result<()> {
         if self.role == "broker" {
-            process.wait_for_line("broker is up", STARTS_WITHIN)?;
+            self.process()?.wait_for_line("broker is up", STARTS_WITHIN)?;
         }
         Ok(())
     }
@@ -94,6 +141,22 @@ impl Member {
     /// `kill -9`.
     pub fn kill(&mut self) -> Result<()> {
         self.process()?.kill()
+    }
+
+    /// Asks it to end in good order, and waits until it has.
+    pub fn stop(&mut self, within: Duration) -> Result<()> {
+        ensure!(self.process()?.stop(within)?, "{} did not end within {within:?}", self.name);
+        Ok(())
+    }
+
+    /// Lets it stand still (SIGSTOP).
+    pub fn pause(&mut self) -> Result<()> {
+        self.process()?.signal(libc::SIGSTOP)
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&mut self) -> Result<()> {
+        self.process()?.signal(libc::SIGCONT)
     }
 
     /// Waits until it ends by itself.

@@ -55,9 +55,10 @@ pub(super) const REAL_RDP: &[Need] = &[
     program("a terminal", "xterm", "xterm"),
     program("xdotool", "xdotool", "xdotool"),
     program("dbus-launch", "dbus-x11", "dbus-launch"),
-    program("ip", "iproute2", "ip"),
-    program("nft", "nftables", "nft"),
 ];
+
+/// For the tests whose members have a network of their own each.
+pub(super) const NETWORKS: &[Need] = &[program("ip", "iproute2", "ip"), program("nft", "nftables", "nft")];
 
 /// Those that are not there.
 pub(super) fn missing(needs: &'static [Need]) -> Vec<&'static Need> {
@@ -75,7 +76,7 @@ pub(super) fn namespaces() -> Result<(), String> {
     probe.args(["--net", "--mount", "--uts", "--pid", "--fork", "true"]);
     match process::output(&mut probe) {
         Ok(_) => Ok(()),
-        Err(problem) => Err(format!("no namespaces of their own for the session hosts: {problem}")),
+        Err(problem) => Err(format!("no namespaces of their own: {problem}")),
     }
 }
 

@@ -1,0 +1,148 @@
+//! Bringing a farm up, as an administrator would: begin it with one broker, let everybody else join with a token.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::farm::{NetFarm, STARTS_WITHIN};
+use super::net::Net;
+use super::rest::Rest;
+use crate::farm::{Cli, Member, program};
+use crate::wait;
+
+/// The program of the demo's session hosts.
+const DEMO_PROGRAM: &str = "HOSTLER_DEMO_BIN";
+/// Numbers of addresses: the administrator's, of the first broker, of the gateway, of the first host.
+const ADMIN: u8 = 9;
+const FIRST_BROKER: u8 = 11;
+const GATEWAY: u8 = 21;
+const FIRST_HOST: u8 = 31;
+/// The most sessions of a host, and the most logons at the same time, unless said otherwise.
+const ROOM: u32 = 1_000;
+/// Clients of one address at the gateway.
+const CONNECTIONS: u32 = 4_096;
+
+/// What a farm has: brokers b1, b2, …; a gateway gw1 and hosts h1, h2, … where there are any.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// 1 to 9.
+    pub brokers: u8,
+    /// With hosts comes a gateway.
+    pub hosts: u8,
+    /// Sessions that each host takes, and logons at once.
+    pub room: u32,
+}
+
+impl Plan {
+    /// With so many brokers and hosts.
+    pub fn new(brokers: u8, hosts: u8) -> Self {
+        Self { brokers, hosts, room: ROOM }
+    }
+}
+
+/// A farm that runs, and whose members have found each other.
+pub(super) fn raise(plan: Plan) -> Result<NetFarm> {
+    let mut net = Net::new()?;
+    let admin = net.add("admin", ADMIN)?;
+    let cli = Cli::new(&net.folder().join("login"))?.inside(&admin);
+    let mut first = new_broker(&mut net, 1)?;
+    let made = cli.inside(&first_space(&first)?).json(&first.with(&["init", "--name", "b1", "--admin", "admin"]))?;
+    let password = made["password"].as_str().context("init tells no password")?.to_owned();
+    first.run()?;
+    let mut rest = Rest::from(&admin)?;
+    wait::until("a logon", STARTS_WITHIN, || Ok(rest.log_in(first.ip(), "admin", &password).ok()))?;
+    let mut cli = cli;
+    cli.set_password(password);
+    let mut farm = NetFarm::new(net, admin, cli, rest, first);
+    for number in 2..=plan.brokers {
+        farm.add_broker(number)?;
+    }
+    if plan.hosts > 0 {
+        farm.add_gateway()?;
+    }
+    for number in 1..=plan.hosts {
+        farm.add_host(number, plan.room)?;
+    }
+    farm.wait_until_whole()?;
+    // By this the command line learns where all brokers are.
+    let address = farm.ip("b1")?.to_string();
+    farm.cli.run(&["login", "--broker", &address, "--yes", "--name", "admin"])?;
+    Ok(farm)
+}
+
+impl NetFarm {
+    /// One more broker, which runs.
+    pub fn add_broker(&mut self, number: u8) -> Result<()> {
+        let mut broker = new_broker(&mut self.net, number)?;
+        self.join(&broker, "broker")?;
+        broker.run()?;
+        self.members.push(broker);
+        Ok(())
+    }
+
+    fn add_gateway(&mut self) -> Result<()> {
+        let space = self.net.add("gw1", GATEWAY)?;
+        let ip = space.ip();
+        let section = format!(
+            "[gateway]\naddress = \"{ip}:3389\"\nlisten = [\"{ip}:3389\"]\nconnections_per_address = {CONNECTIONS}\n"
+        );
+        let folder = self.net.folder().join("gw1");
+        let mut gateway = Member::new("gw1", "gateway", ip, folder, &section)?.in_space(&space);
+        self.join(&gateway, "gateway")?;
+        gateway.run()?;
+        self.members.push(gateway);
+        Ok(())
+    }
+
+    /// A small RDP host of the demo, with an agent inside. It lets in everybody whom it was told of.
+    fn add_host(&mut self, number: u8, room: u32) -> Result<()> {
+        let name = format!("h{number}");
+        let space = self.net.add(&name, FIRST_HOST + number - 1)?;
+        let (ip, folder) = (space.ip(), self.net.folder().join(&name));
+        let section = format!("[agent]\naddress = \"{ip}:3389\"\n");
+        let host = Member::new(&name, "agent", ip, folder.clone(), &section)?.in_space(&space);
+        self.join(&host, "agent")?;
+        let file = folder.join("host.toml");
+        let data = folder.join("data");
+        let text = format!(
+            "name = \"{name}\"\nlisten = \"{ip}:3389\"\ndata_dir = \"{}\"\nhard_cap = {room}\nlogon_slots = {room}\n",
+            data.display()
+        );
+        std::fs::write(&file, text)?;
+        let file = file.to_str().context("the folder's name is no text")?.to_owned();
+        let mut host = host.run_by(demo()?, &["host", "--config", &file]);
+        host.run()?;
+        self.members.push(host);
+        Ok(())
+    }
+
+    /// Makes a member of what has a configuration, with a token of any broker that gives one.
+    pub fn join(&self, member: &Member, role: &str) -> Result<Value> {
+        let token = self.rest.post(self.ip("b1")?, "tokens", json!({ "role": role }))?;
+        let token = token["token"].as_str().context("no token came back")?.to_owned();
+        let space = member.space().context("the member has no network")?;
+        self.cli.inside(space).json(&member.with(&["join", &token, "--name", member.name()]))
+    }
+}
+
+fn first_space(member: &Member) -> Result<super::space::Space> {
+    member.space().cloned().context("the first broker has no network")
+}
+
+pub(super) fn new_broker(net: &mut Net, number: u8) -> Result<Member> {
+    let name = format!("b{number}");
+    let space = net.add(&name, FIRST_BROKER + number - 1)?;
+    let ip = space.ip();
+    let section = format!("[broker]\naddress = \"{ip}\"\nlisten = \"{ip}\"\n");
+    let folder = net.folder().join(&name);
+    Ok(Member::new(&name, "broker", ip, folder, &section)?.in_space(&space))
+}
+
+/// Where xtask says that it is, else beside `hostler`.
+fn demo() -> Result<PathBuf> {
+    match std::env::var_os(DEMO_PROGRAM) {
+        Some(path) => Ok(path.into()),
+        None => Ok(program()?.with_file_name("hostler-demo")),
+    }
+}
