@@ -26,6 +26,7 @@ pub(super) const LAYERS: &[(&str, u8)] = &[
     ("hostler-broker", 5),
     ("hostler-gateway", 5),
     ("hostler-agent", 5),
+    ("hostler-deploy", 5),
     ("hostler-cli", 6),
     ("hostler-demo", 6),
     ("hostler-tests", 7),
