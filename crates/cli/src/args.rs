@@ -1,12 +1,17 @@
 //! What can be typed: the types that clap fills in. What a command does is in `commands` and `service`.
 
+mod adding;
 mod members;
 mod people;
 mod publishing;
 mod tokens;
 
+pub(crate) use adding::{
+    AddArgs, AddBrokerArgs, AddGatewayArgs, AddHostArgs, FirewallArgs, InstallArgs, ServiceCommand,
+};
 pub(crate) use members::{
-    AgentCommand, BrokerAsk, BrokerCommand, GatewayAsk, GatewayCommand, HostChangeArgs, HostCommand, PromoteArgs,
+    AgentCommand, BrokerAsk, BrokerCommand, GatewayAsk, GatewayCommand, HostAsk, HostChangeArgs, HostCommand,
+    PromoteArgs,
 };
 pub(crate) use people::{AdminCommand, GroupCommand, RoleArg, UserCommand};
 pub(crate) use publishing::{ItemChangeArgs, ItemCommand, PublishArgs, PublishCommand};
@@ -73,6 +78,9 @@ pub(crate) enum Command {
     /// The agent on this session host
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// The services of this machine
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// Log in to a farm's administration
     Login(LoginArgs),
     /// Forget the stored logon

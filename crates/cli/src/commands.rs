@@ -1,18 +1,20 @@
 //! The commands that ask a broker, one file for each group of them.
 
+mod adding;
 mod admins;
 mod connect;
 mod items;
 mod log;
 mod login;
 mod members;
+mod own_services;
 mod people;
 mod sessions;
 mod settings;
 mod status;
 mod tokens;
 
-use crate::args::{AgentCommand, BrokerCommand, Cli, Command, GatewayCommand};
+use crate::args::{AgentCommand, BrokerCommand, Cli, Command, GatewayCommand, HostCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::service;
@@ -31,8 +33,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Agent(AgentCommand::Run(args)) => on_own_thread(|| service::run_agent(&args, &global.config)),
         Command::Broker(BrokerCommand::Run(args)) => on_own_thread(|| service::run_broker(&args, &global.config)),
         Command::Gateway(GatewayCommand::Run(args)) => on_own_thread(|| service::run_gateway(&args, &global.config)),
+        Command::Service(command) => own_services::service(global, &command).await,
+        Command::Broker(BrokerCommand::Add(args)) => adding::broker(global, &args).await,
+        Command::Host(HostCommand::Add(args)) => adding::host(global, &args).await,
+        Command::Gateway(GatewayCommand::Add(args)) => adding::gateway(global, &args).await,
         Command::Broker(BrokerCommand::Ask(command)) => members::broker(&context()?, &command).await,
-        Command::Host(command) => members::host(&context()?, &command).await,
+        Command::Host(HostCommand::Ask(command)) => members::host(&context()?, &command).await,
         Command::Gateway(GatewayCommand::Ask(command)) => members::gateway(&context()?, &command).await,
         Command::User(command) => people::user(&context()?, &command).await,
         Command::Group(command) => people::group(&context()?, &command).await,

@@ -6,8 +6,12 @@ mod join;
 mod logging;
 mod member;
 mod run;
+mod sections;
+mod standing;
 
-pub(crate) use config::DEFAULT_CONFIG;
+pub(crate) use config::{DEFAULT_CONFIG, LocalConfig};
 pub(crate) use init::{InitArgs, init};
 pub(crate) use join::{JoinArgs, join};
 pub(crate) use run::{RunArgs, run_agent, run_broker, run_gateway};
+pub(crate) use sections::{NewRole, wanted, with_roles};
+pub(crate) use standing::{LocalStanding, local_standing};

@@ -2,6 +2,7 @@
 
 use crate::firewall::Firewall;
 use crate::plan::plan;
+use crate::program::Program;
 use crate::step::{Action, Step};
 use crate::survey::Facts;
 use crate::wanted::{PROGRAM, Wanted};
@@ -9,19 +10,19 @@ use hostler_model::MemberRole;
 
 /// Everything that would be done: all commands and files.
 #[must_use]
-pub fn dry_run(wanted: &Wanted, steps: &[Step]) -> String {
+pub fn dry_run(program: &Program, steps: &[Step]) -> String {
     let mut text = String::new();
     for (nth, step) in steps.iter().enumerate() {
         let done = if step.actions.is_empty() { ": nothing to do" } else { "" };
         text.push_str(&format!("{}. {}{done}\n", nth + 1, step.name));
         for action in &step.actions {
-            text.push_str(&words(wanted, action));
+            text.push_str(&words(program, action));
         }
     }
     text
 }
 
-fn words(wanted: &Wanted, action: &Action) -> String {
+fn words(program: &Program, action: &Action) -> String {
     match action {
         Action::Run { script } => format!("   run:\n{}", indent(script, "     ")),
         Action::Write { path, mode, text, check } => {
@@ -30,9 +31,9 @@ fn words(wanted: &Wanted, action: &Action) -> String {
         }
         Action::CopyProgram { path } => format!(
             "   copy {} ({} KiB, SHA-256 {}) to {path}\n",
-            wanted.program.path.display(),
-            wanted.program.bytes / 1_024,
-            wanted.program.sha256
+            program.path.display(),
+            program.bytes / 1_024,
+            program.sha256
         ),
         Action::Join { role, script, .. } => {
             format!("   make a token ({role}), and give it over standard input to:\n{}", indent(script, "     "))
@@ -107,7 +108,7 @@ mod tests {
         let unit = unit_text(&wanted.roles[0], &wanted.config.path, &wanted.config.data_dir);
         let unit = indent(&unit, "     ");
         assert_eq!(
-            dry_run(&wanted, &plan(&wanted, &facts)),
+            dry_run(&wanted.program, &plan(&wanted, &facts)),
             format!(
                 "1. the program\n   copy /opt/hostler (20000 KiB, SHA-256 5ha) to /usr/local/bin/hostler\n\
                  2. the configuration /etc/hostler/hostler.toml: nothing to do\n\

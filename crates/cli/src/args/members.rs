@@ -1,5 +1,6 @@
 //! Brokers, session hosts and gateways.
 
+use super::{AddBrokerArgs, AddGatewayArgs, AddHostArgs};
 use crate::service::RunArgs;
 use clap::{Args, Subcommand};
 
@@ -15,6 +16,8 @@ pub(crate) enum AgentCommand {
 pub(crate) enum BrokerCommand {
     /// Run this machine's broker in the foreground
     Run(RunArgs),
+    /// Make another machine a broker, over SSH
+    Add(Box<AddBrokerArgs>),
     #[command(flatten)]
     Ask(BrokerAsk),
 }
@@ -82,6 +85,8 @@ pub(crate) struct PromoteArgs {
 pub(crate) enum GatewayCommand {
     /// Run this machine's gateway in the foreground
     Run(RunArgs),
+    /// Make another machine a gateway, over SSH
+    Add(Box<AddGatewayArgs>),
     #[command(flatten)]
     Ask(GatewayAsk),
 }
@@ -99,8 +104,17 @@ pub(crate) enum GatewayAsk {
 }
 
 /// Session hosts.
-#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+#[derive(Subcommand, Clone, Debug)]
 pub(crate) enum HostCommand {
+    /// Make another machine a session host, over SSH
+    Add(Box<AddHostArgs>),
+    #[command(flatten)]
+    Ask(HostAsk),
+}
+
+/// What is asked about session hosts.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HostAsk {
     /// All session hosts of the site
     List,
     /// All that is known of one host

@@ -13,10 +13,10 @@ fn the_definition_holds_together() {
 fn what_is_typed_is_what_is_meant() {
     let cases: &[(&str, &str)] = &[
         ("status", "Status"),
-        ("host drain rdsh-1", r#"Host(Drain { host: "rdsh-1" })"#),
+        ("host drain rdsh-1", r#"Host(Ask(Drain { host: "rdsh-1" }))"#),
         (
             "host set rdsh-1 --cap 50 --slots auto",
-            r#"Host(Set { host: "rdsh-1", change: HostChangeArgs { name: None, address: None, cap: Some(Figure(Some(50))), slots: Some(Figure(None)) } })"#,
+            r#"Host(Ask(Set { host: "rdsh-1", change: HostChangeArgs { name: None, address: None, cap: Some(Figure(Some(50))), slots: Some(Figure(None)) } }))"#,
         ),
         ("user add alice bob", r#"User(Add { names: ["alice", "bob"] })"#),
         ("group add staff --members alice,bob", r#"Group(Add { name: "staff", members: ["alice", "bob"] })"#),
@@ -46,6 +46,11 @@ fn what_is_typed_is_what_is_meant() {
             r#"Connect(ConnectArgs { item: Some("Desktop"), user: "alice", gateway: None, out: Some("a.rdp") })"#,
         ),
         ("log tail -f -n 5", "Log(Tail { follow: true, limit: 5 })"),
+        ("service status broker", "Service(Status { role: Some(Broker) })"),
+        (
+            "service uninstall agent --close-firewall",
+            "Service(Uninstall { role: Agent, close_firewall: true, dry_run: false })",
+        ),
         ("completion bash", "Completion { shell: Bash }"),
     ];
     for (line, want) in cases {
@@ -86,6 +91,13 @@ fn what_makes_no_sense_is_refused() {
         ("item set Desktop", ErrorKind::MissingRequiredArgument),
         ("item set Desktop --hosts a --all-hosts", ErrorKind::ArgumentConflict),
         ("connect Desktop", ErrorKind::MissingRequiredArgument),
+        ("broker add", ErrorKind::MissingRequiredArgument),
+        ("broker add b2 --from 10.0.0.0/8", ErrorKind::MissingRequiredArgument),
+        ("broker add b2 --open-firewall --from 10.0.0.1/8", ErrorKind::ValueValidation),
+        ("broker add b2 --rdp-port 443", ErrorKind::MissingRequiredArgument),
+        ("gateway add g1 --print --dry-run", ErrorKind::ArgumentConflict),
+        ("host add h1 --gateway", ErrorKind::UnknownArgument),
+        ("service install host", ErrorKind::ValueValidation),
         ("log tail -n 0", ErrorKind::ValueValidation),
         ("status --broker b1:99999", ErrorKind::ValueValidation),
         ("status --fingerprint abc", ErrorKind::ValueValidation),
@@ -93,4 +105,14 @@ fn what_makes_no_sense_is_refused() {
         let words = ["hostler"].into_iter().chain(line.split_whitespace());
         assert_eq!(Cli::try_parse_from(words).map(|_| ()).map_err(|e| e.kind()), Err(kind), "{line:?}");
     }
+}
+
+#[test]
+fn machines_that_shall_be_members() {
+    let words = "broker add ann@b2 --gateway --rdp-port 3389,443 --port 2222 --open-firewall --from 10.0.0.0/8";
+    let cli = Cli::try_parse_from(["hostler"].into_iter().chain(words.split(' '))).unwrap();
+    let Command::Broker(BrokerCommand::Add(args)) = cli.command else { panic!("{:?}", cli.command) };
+    let firewall = FirewallArgs { open_firewall: true, from: vec!["10.0.0.0/8".parse().unwrap()] };
+    let add = AddArgs { machine: "ann@b2".into(), port: Some(2_222), firewall, ..AddArgs::default() };
+    assert_eq!(*args, AddBrokerArgs { add, gateway: true, rdp_port: vec![3_389, 443] });
 }

@@ -1,6 +1,6 @@
 //! Brokers, session hosts and gateways.
 
-use crate::args::{BrokerAsk, GatewayAsk, HostChangeArgs, HostCommand, PromoteArgs};
+use crate::args::{BrokerAsk, GatewayAsk, HostAsk, HostChangeArgs, PromoteArgs};
 use crate::context::{Context, now_ms};
 use crate::failure::Failure;
 use crate::table::{Details, Table};
@@ -92,24 +92,24 @@ pub(super) async fn gateway(context: &Context, command: &GatewayAsk) -> Result<(
 }
 
 /// Commands about session hosts.
-pub(super) async fn host(context: &Context, command: &HostCommand) -> Result<(), Failure> {
+pub(super) async fn host(context: &Context, command: &HostAsk) -> Result<(), Failure> {
     match command {
-        HostCommand::List => {
+        HostAsk::List => {
             let none = "There are no hosts; make a token for one with: hostler token create agent";
             let headings =
                 ["NAME", "STATE", ">CPU", ">MEMORY", ">SESSIONS", ">CAP", ">LOGONS", "REPORTED", "ADDRESS", "ID"];
             context.rows(context.get(&["hosts"]).await?, Table::new(&headings, none), host_row)
         }
-        HostCommand::Show { host } => context.one(context.get(&["hosts", host]).await?, |row| details(&row, now_ms())),
-        HostCommand::Drain { host } => {
+        HostAsk::Show { host } => context.one(context.get(&["hosts", host]).await?, |row| details(&row, now_ms())),
+        HostAsk::Drain { host } => {
             let answer = change(context, host, &HostChange { drain: Some(true), ..HostChange::default() }).await?;
             context.done(answer, &format!("Host {host} takes nobody new"))
         }
-        HostCommand::Resume { host } => {
+        HostAsk::Resume { host } => {
             let answer = change(context, host, &HostChange { drain: Some(false), ..HostChange::default() }).await?;
             context.done(answer, &format!("Host {host} takes users again"))
         }
-        HostCommand::Set { host, change: HostChangeArgs { name, address, cap, slots } } => {
+        HostAsk::Set { host, change: HostChangeArgs { name, address, cap, slots } } => {
             let wanted = HostChange {
                 name: name.clone(),
                 drain: None,
@@ -119,7 +119,7 @@ pub(super) async fn host(context: &Context, command: &HostCommand) -> Result<(),
             };
             context.done(change(context, host, &wanted).await?, &format!("Host {host} is changed"))
         }
-        HostCommand::Remove { host } => {
+        HostAsk::Remove { host } => {
             context.confirm(&format!("Remove host {host} from the farm?"))?;
             let answer = context.order(Method::DELETE, &["hosts", host], None::<&()>).await?;
             context.done(answer, &format!("Host {host} is removed"))

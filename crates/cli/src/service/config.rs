@@ -144,11 +144,18 @@ impl LocalConfig {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
         }
-        let text = format!(
-            "# What is local to this machine. Everything else is in the farm's log.\n{}",
-            toml::to_string_pretty(self)?
-        );
-        std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+        std::fs::write(path, self.text()?).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// What is in a file that says this.
+    pub(crate) fn text(&self) -> Result<String> {
+        let head = "# What is local to this machine. Everything else is in the farm's log.";
+        Ok(format!("{head}\n{}", toml::to_string_pretty(self)?))
+    }
+
+    /// A configuration without any role.
+    pub(crate) fn fresh() -> Self {
+        Self { data_dir: default_data_dir(), ..Self::default() }
     }
 }
 
