@@ -1,6 +1,7 @@
 //! The machine of one broker: what goes in, what comes out, and what is due whatever happens. Commands and replication
 //! have files of their own.
 
+mod checkpoint;
 mod commands;
 mod election;
 mod mastership;
@@ -13,7 +14,7 @@ use crate::replica::Replica;
 use crate::{Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
 use hostler_events::{Actor, AuthorKey, Frontier, Hash, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall, limits};
-use hostler_views::{Loaded, Views};
+use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -116,6 +117,8 @@ pub enum Output {
     },
     /// The views, or who is alive, changed.
     Changed,
+    /// Store [`Node::checkpoint`], so that the next start is fast. Nothing is lost where that fails.
+    Checkpoint,
     /// Something that an administrator should know.
     Alarm {
         /// A word that stays the same.
@@ -144,6 +147,8 @@ pub struct Node {
     random: StdRng,
     replica: Replica,
     continuity: Continuity,
+    /// The disk was restored from a copy, and no new incarnation was opened yet.
+    restored: bool,
     members: Members,
     alive: BTreeSet<BrokerId>,
     peers: BTreeMap<BrokerId, Peer>,
@@ -162,6 +167,8 @@ pub struct Node {
     next_number: u64,
     next_heads: Mono,
     digest: Option<(Frontier, Hash)>,
+    /// How many events the last checkpoint covers.
+    saved_events: u64,
     alarmed: BTreeSet<(&'static str, String)>,
     out: VecDeque<Output>,
 }
@@ -177,11 +184,20 @@ impl Node {
     /// A node at a start, with what is on its disk.
     #[must_use]
     pub fn new(config: NodeConfig, events: Vec<Arc<Loaded>>, now: Now) -> Self {
+        Self::start(config, events, None, now).0
+    }
+
+    fn start(
+        config: NodeConfig,
+        events: Vec<Arc<Loaded>>,
+        saved: Option<SavedViews>,
+        now: Now,
+    ) -> (Self, Option<SavedViewsError>) {
         let mut random = StdRng::from_seed(config.seed);
         let mut replica = Replica::default();
         let mut clock = HlcClock::default();
         replica.trust(config.trusted);
-        replica.load(events, now.wall, &mut clock);
+        let no_use = replica.load(events, saved, now.wall, &mut clock);
         let feed = Feed { broker: config.me, incarnation: config.incarnation };
         let (seq, head) = replica.accepted.0.get(&feed).copied().unwrap_or_default();
         // What this broker wrote in the future, by a clock that was wrong, must not be followed by something earlier.
@@ -196,6 +212,7 @@ impl Node {
             random,
             replica,
             continuity,
+            restored: false,
             members,
             alive: BTreeSet::new(),
             peers: BTreeMap::new(),
@@ -212,11 +229,12 @@ impl Node {
             next_number: 1,
             next_heads: now.mono,
             digest: None,
+            saved_events: 0,
             alarmed: BTreeSet::new(),
             out: VecDeque::new(),
         };
         node.settle(now);
-        node
+        (node, no_use)
     }
 
     /// Takes in what happened.
@@ -389,12 +407,14 @@ impl Node {
         self.tend_mastership(now);
         self.answer_spread(now);
         self.time_out_forwarded(now);
+        self.ask_for_checkpoint();
     }
 
     /// Once it is clear whether the feed goes on, what waited for that is carried out.
     fn settle(&mut self, now: Now) {
         let members = self.other_members();
         if self.continuity.settle(now.mono, &members) {
+            self.heed_restored();
             for (origin, actor, command) in std::mem::take(&mut self.waiting) {
                 self.command(now, origin, actor, command);
             }

@@ -2,7 +2,7 @@
 
 use hostler_events::{Event, EventRef, Frontier, StoredEvent, verify_batch};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
-use hostler_views::{Loaded, Views};
+use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -68,15 +68,35 @@ impl Replica {
         }
     }
 
-    /// Takes in what is on the disk at a start.
-    pub(crate) fn load(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) {
+    /// Takes in what is on the disk at a start, folding only what the saved views don't cover. Says why those were of
+    /// no use, where that is so.
+    pub(crate) fn load(
+        &mut self,
+        events: Vec<Arc<Loaded>>,
+        saved: Option<SavedViews>,
+        wall: Wall,
+        clock: &mut HlcClock,
+    ) -> Option<SavedViewsError> {
         for loaded in &events {
             let r = loaded.reference;
             self.accepted.raise(r.feed, r.seq, r.hash);
             self.learn(loaded);
         }
         self.durable = self.accepted.clone();
-        self.fold(events, wall, clock);
+        let now = self.admit(events, wall, clock);
+        let mut no_use = None;
+        if let Some(saved) = saved {
+            // Saved views that cover what is held now, by another clock, are of no use: it is missing in `now`.
+            match Views::restore(saved, &now) {
+                Ok(views) => {
+                    self.views = views;
+                    return None;
+                }
+                Err(error) => no_use = Some(error),
+            }
+        }
+        self.views.insert(now);
+        no_use
     }
 
     /// Takes in one's own event.
@@ -195,6 +215,12 @@ impl Replica {
 
     /// Folds what is not in the future and holds the rest. True where the views changed.
     fn fold(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) -> bool {
+        let now = self.admit(events, wall, clock);
+        self.views.insert(now)
+    }
+
+    /// Holds what is in the future; the rest is seen from now on, and to be folded.
+    fn admit(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) -> Vec<Arc<Loaded>> {
         let horizon = wall.plus(limits::HELD_AHEAD_MS);
         let mut now = Vec::with_capacity(events.len());
         for loaded in events {
@@ -215,7 +241,7 @@ impl Replica {
             *epoch = (*epoch).max(loaded.header.epoch);
             now.push(loaded);
         }
-        self.views.insert(now)
+        now
     }
 }
 

@@ -4,7 +4,7 @@ use hostler_events::payload::BrokerAddresses;
 use hostler_events::{Actor, AuthorKey, Hash, StoredEvent};
 use hostler_model::*;
 use hostler_node::*;
-use hostler_views::Loaded;
+use hostler_views::{Loaded, SavedViews, SavedViewsError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub(crate) const ADMIN: AdminId = AdminId([7; 16]);
 pub(crate) struct Machine {
     pub(crate) node: Option<Node>,
     pub(crate) disk: Vec<StoredEvent>,
+    /// The last checkpoint on the disk.
+    pub(crate) saved: Option<Vec<u8>>,
     /// How far its wall clock is off, in ms.
     pub(crate) clock_ms: i64,
     starts: u8,
@@ -27,6 +29,8 @@ pub(crate) struct Net {
     replies: BTreeMap<(BrokerId, u64), Result<Outcome, CommandError>>,
     next_token: u64,
     pub(crate) alarms: Vec<(BrokerId, &'static str)>,
+    /// Checkpoints that a start could not use.
+    pub(crate) no_use: Vec<(BrokerId, SavedViewsError)>,
     /// Disks that never answer: their events are written, and nobody hears of it.
     pub(crate) silent_disks: BTreeSet<BrokerId>,
 }
@@ -54,6 +58,7 @@ impl Net {
             replies: BTreeMap::new(),
             next_token: 0,
             alarms: Vec::new(),
+            no_use: Vec::new(),
             silent_disks: BTreeSet::new(),
         };
         let feed = Feed { broker: id(1), incarnation: Incarnation { ordinal: 1, random: 1 } };
@@ -96,7 +101,7 @@ impl Net {
     }
 
     fn add(&mut self, n: u8, disk: Vec<StoredEvent>) {
-        self.machines.insert(id(n), Machine { node: None, disk, clock_ms: 0, starts: 0 });
+        self.machines.insert(id(n), Machine { node: None, disk, saved: None, clock_ms: 0, starts: 0 });
     }
 
     fn now(&self, broker: BrokerId) -> Now {
@@ -120,7 +125,10 @@ impl Net {
             seed: [broker.0[0].wrapping_mul(31).wrapping_add(machine.starts); 32],
         };
         let events = machine.disk.iter().map(|e| Arc::new(Loaded::new(e))).collect();
-        machine.node = Some(Node::new(config, events, now));
+        let saved = machine.saved.as_ref().map(|bytes| SavedViews::decode(bytes).unwrap());
+        let (node, error) = Node::resume(config, events, saved, now);
+        machine.node = Some(node);
+        self.no_use.extend(error.map(|error| (broker, error)));
         let linked: Vec<BrokerId> = self.links.iter().filter(|(a, _)| *a == broker).map(|(_, b)| *b).collect();
         for other in linked {
             self.input(broker, Input::Linked(other));
@@ -183,6 +191,7 @@ impl Net {
                         self.replies.insert((broker, token), result);
                     }
                     Output::Changed => {}
+                    Output::Checkpoint => machine.saved = node.checkpoint().map(|saved| saved.encode().unwrap()),
                     Output::Alarm { code, .. } => self.alarms.push((broker, code)),
                 }
             }
