@@ -8,13 +8,14 @@ use crate::connect_error::ConnectError;
 use crate::connection::{Connection, PeerIdentity, WELCOME, canonical};
 use crate::key::{Fingerprint, MemberKey};
 use crate::live::LiveConnections;
+use crate::restart;
 use crate::roster::Roster;
 use crate::runtime::HandleRuntime;
 use crate::service::Service;
 use crate::tls::{Tls, TlsError};
 use crate::verifier::{Accept, Seen};
 use hostler_model::{Address, BrokerId, MemberRole, PublicKey};
-use quinn::{ClientConfig, EndpointConfig, ServerConfig, VarInt};
+use quinn::{ClientConfig, ServerConfig, VarInt};
 use rustls::pki_types::CertificateDer;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -139,8 +140,12 @@ impl Endpoint {
         let tls = Tls::new(Credentials::of(&options.key)?);
         let runtime = Arc::new(HandleRuntime(options.runtime.clone()));
         let at = socket.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        let quinn = quinn::Endpoint::new(EndpointConfig::default(), server, socket, runtime)
-            .map_err(|source| EndpointError::Bind { at, what: options.service, source })?;
+        let config = restart::endpoint_config(&options.key, options.service);
+        let quinn = quinn::Endpoint::new(config, server, socket, runtime).map_err(|source| EndpointError::Bind {
+            at,
+            what: options.service,
+            source,
+        })?;
         let live = LiveConnections::follow(options.roster.clone(), &options.runtime);
         Ok(Self { shared: Arc::new(Shared { options, tls, quinn, live }), bind, acceptor: None })
     }

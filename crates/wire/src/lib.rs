@@ -19,6 +19,7 @@ mod key_file;
 mod link;
 mod live;
 pub mod messages;
+mod restart;
 mod roster;
 mod runtime;
 mod said;

@@ -1,4 +1,4 @@
-//! Who gets in, who does not and is told why, and how a removal ends what is there.
+//! Who gets in, who does not and is told why, how a removal ends what is there, and how a restart is noticed.
 
 #![allow(clippy::unwrap_used, reason = "a failed test should stop there")]
 
@@ -7,12 +7,13 @@ mod support;
 use bytes::Bytes;
 use hostler_model::{BrokerId, MemberRole};
 use hostler_wire::{
-    CloseReason, Closed, ConnectError, Endpoint, Fingerprint, Member, MemberKey, NotOnRoster, Refusal, Roster, Service,
-    Trust, exporter, proof,
+    CloseReason, Closed, ConnectError, Endpoint, EndpointOptions, Fingerprint, Member, MemberKey, NotOnRoster, Refusal,
+    Roster, Service, Trust, exporter, proof,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{Farm, HERE, loopback, options, soon};
+use tokio::runtime::{Builder, Runtime};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_connect_and_each_knows_the_other() {
@@ -252,4 +253,47 @@ fn connections_outlive_the_thread_that_opened_them() {
         let mut back = soon(there.accept_link()).await.unwrap();
         assert_eq!(soon(back.recv()).await.unwrap(), Some(Bytes::from_static(b"alive")));
     });
+}
+
+/// What one process of a broker is: its sockets end with it, and nobody is told.
+fn process() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_broker_that_is_back_is_noticed() {
+    let farm = Farm::new();
+    for (service, key) in
+        [(Service::Agent, &farm.agent), (Service::Gateway, &farm.gateway), (Service::Peer, &farm.broker)]
+    {
+        let first = process();
+        let options = |process: &Runtime| EndpointOptions {
+            runtime: process.handle().clone(),
+            ..farm.options(service, &farm.broker)
+        };
+        let (server, mut arrivals) = Endpoint::listen(options(&first), HERE.parse().unwrap()).unwrap();
+        let at = server.local().unwrap();
+        let dialer = farm.dialer(service, key);
+        let here = soon(dialer.connect_to(at, Trust::AnyBroker)).await.unwrap();
+        let there = soon(arrivals.next()).await.unwrap();
+        first.shutdown_background();
+        drop((there, arrivals, server));
+
+        let second = process();
+        let (server, arrivals) = soon(async {
+            loop {
+                // The first one's socket is closed when its threads have ended.
+                if let Ok(listening) = Endpoint::listen(options(&second), at) {
+                    return listening;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let back = Instant::now();
+        soon(here.closed()).await;
+        assert!(back.elapsed() < service.idle() * 3 / 4, "{service} noticed only after {:?}", back.elapsed());
+        drop((server, arrivals));
+        second.shutdown_background();
+    }
 }
