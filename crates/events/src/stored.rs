@@ -37,6 +37,7 @@ pub enum StoredError {
 }
 
 /// A broker's signing key, for events only.
+#[derive(Clone)]
 pub struct AuthorKey(SigningKey);
 
 impl AuthorKey {

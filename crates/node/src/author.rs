@@ -4,6 +4,7 @@ use hostler_events::{Actor, AuthorKey, Class, Event, EventRef, Frontier, Hash, H
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, SiteId, Wall};
 
 /// The author of one broker's events.
+#[derive(Clone)]
 pub struct Author {
     key: AuthorKey,
     feed: Feed,

@@ -5,6 +5,8 @@ mod author;
 mod candidacy;
 mod command;
 mod decide;
+#[cfg(feature = "planted-faults")]
+mod fault;
 mod found;
 mod heard;
 mod incarnation;
@@ -12,9 +14,12 @@ mod members;
 mod message;
 mod node;
 mod pending;
+mod random;
 mod replica;
 
 pub use author::Author;
+#[cfg(feature = "planted-faults")]
+pub use fault::Fault;
 pub use command::{Command, CommandError, ItemSpec, Outcome, PolicyKey, SettingKey};
 pub use found::{Founding, found};
 pub use incarnation::Continuity;

@@ -70,7 +70,9 @@ impl Runtime<Who> for &mut Effects {
 
 /// Who is alive, by this broker's own judgement and what others say.
 pub struct Members {
-    foca: Foca<Who, PostcardCodec, StdRng, NoCustomBroadcast>,
+    /// `None` where links alone say who is alive: where a model checker copies nodes, which the protocol's state does
+    /// not allow.
+    foca: Option<Foca<Who, PostcardCodec, StdRng, NoCustomBroadcast>>,
     timers: BTreeMap<(Mono, u64), Timer<Who>>,
     timer_count: u64,
     up: BTreeSet<BrokerId>,
@@ -97,7 +99,7 @@ impl Members {
             periodic_gossip: None,
         };
         Self {
-            foca: Foca::new(Who { broker: me, generation }, config, rng, PostcardCodec),
+            foca: Some(Foca::new(Who { broker: me, generation }, config, rng, PostcardCodec)),
             timers: BTreeMap::new(),
             timer_count: 0,
             up: BTreeSet::new(),
@@ -119,8 +121,9 @@ impl Members {
 
     /// A datagram came. Nonsense is passed over: the link says who sent it, so it can only harm its sender.
     pub fn receive(&mut self, now: Mono, data: &[u8]) {
+        let Some(foca) = &mut self.foca else { return };
         let mut effects = Effects::default();
-        let _ = self.foca.handle_data(data, &mut effects);
+        let _ = foca.handle_data(data, &mut effects);
         self.take(now, effects);
     }
 
@@ -130,7 +133,9 @@ impl Members {
             let timer = entry.remove();
             let mut effects = Effects::default();
             // A timer of a former state is refused; that is what it is for.
-            let _ = self.foca.handle_timer(timer, &mut effects);
+            if let Some(foca) = &mut self.foca {
+                let _ = foca.handle_timer(timer, &mut effects);
+            }
             self.take(now, effects);
         }
         if now >= self.next_announce {
@@ -157,12 +162,16 @@ impl Members {
     /// Those who are alive: their link is up, and the protocol does not hold them for gone.
     #[must_use]
     pub fn alive(&self) -> BTreeSet<BrokerId> {
-        self.linked.intersection(&self.up).copied().collect()
+        match &self.foca {
+            Some(_) => self.linked.intersection(&self.up).copied().collect(),
+            None => self.linked.clone(),
+        }
     }
 
     fn announce(&mut self, now: Mono, broker: BrokerId) {
+        let Some(foca) = &mut self.foca else { return };
         let mut effects = Effects::default();
-        let _ = self.foca.announce(Who { broker, generation: 0 }, &mut effects);
+        let _ = foca.announce(Who { broker, generation: 0 }, &mut effects);
         self.take(now, effects);
     }
 
@@ -183,5 +192,31 @@ impl Members {
             self.up.clear();
         }
         self.out.extend(effects.send.into_iter().filter(|(to, _)| self.linked.contains(to)));
+    }
+}
+
+#[cfg(feature = "planted-faults")]
+impl Members {
+    /// From now on links alone say who is alive.
+    pub(crate) fn judge_by_links(&mut self) {
+        self.foca = None;
+        self.timers.clear();
+        self.out.clear();
+    }
+}
+
+/// A copy judges by its links alone: the protocol's state can't be copied.
+#[cfg(feature = "planted-faults")]
+impl Clone for Members {
+    fn clone(&self) -> Self {
+        Self {
+            foca: None,
+            timers: BTreeMap::new(),
+            timer_count: self.timer_count,
+            up: BTreeSet::new(),
+            linked: self.linked.clone(),
+            next_announce: self.next_announce,
+            out: Vec::new(),
+        }
     }
 }

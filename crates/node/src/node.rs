@@ -4,19 +4,20 @@
 mod checkpoint;
 mod commands;
 mod election;
+#[cfg(feature = "planted-faults")]
+mod essence;
 mod mastership;
 mod replication;
 
 use crate::candidacy::Candidacy;
 use crate::heard::Heard;
 use crate::pending::{Origin, Pending};
+use crate::random::Random;
 use crate::replica::Replica;
 use crate::{Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
 use hostler_events::{Actor, AuthorKey, Frontier, Hash, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -129,7 +130,7 @@ pub enum Output {
 }
 
 /// Another broker.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Peer {
     linked: bool,
     heads: Option<Heads>,
@@ -140,11 +141,12 @@ struct Peer {
 }
 
 /// One broker: its log, its views, and its links to the others.
+#[cfg_attr(feature = "planted-faults", derive(Clone))]
 pub struct Node {
     me: BrokerId,
     site: SiteId,
     author: Author,
-    random: StdRng,
+    random: Random,
     replica: Replica,
     continuity: Continuity,
     /// The disk was restored from a copy, and no new incarnation was opened yet.
@@ -171,9 +173,12 @@ pub struct Node {
     saved_events: u64,
     alarmed: BTreeSet<(&'static str, String)>,
     out: VecDeque<Output>,
+    #[cfg(feature = "planted-faults")]
+    fault: Option<crate::Fault>,
 }
 
 /// Events on their way to the disk.
+#[derive(Clone)]
 struct Batch {
     events: Vec<StoredEvent>,
     /// Who sent them; `None` for our own.
@@ -193,7 +198,7 @@ impl Node {
         saved: Option<SavedViews>,
         now: Now,
     ) -> (Self, Option<SavedViewsError>) {
-        let mut random = StdRng::from_seed(config.seed);
+        let mut random = Random::new(config.seed);
         let mut replica = Replica::default();
         let mut clock = HlcClock::default();
         replica.trust(config.trusted);
@@ -204,7 +209,7 @@ impl Node {
         let ahead = replica.folded.0.get(&feed).copied().unwrap_or_default().0 < seq;
         let continuity = if ahead { Continuity::Broken } else { Continuity::asking(now.mono) };
         let generation = now.wall.0;
-        let members = Members::new(config.me, generation, StdRng::from_rng(&mut random));
+        let members = Members::new(config.me, generation, random.generator());
         let mut node = Self {
             me: config.me,
             site: config.site,
@@ -232,6 +237,8 @@ impl Node {
             saved_events: 0,
             alarmed: BTreeSet::new(),
             out: VecDeque::new(),
+            #[cfg(feature = "planted-faults")]
+            fault: None,
         };
         node.settle(now);
         (node, no_use)

@@ -39,7 +39,7 @@ pub(crate) struct Forwarded {
 }
 
 /// Commands on their way.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Pending {
     pub(crate) storing: BTreeMap<u64, Vec<Storing>>,
     pub(crate) spreading: Vec<Spreading>,

@@ -40,7 +40,7 @@ pub(crate) struct Vote {
 }
 
 /// What this broker has of every feed.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Replica {
     pub(crate) views: Views,
     /// In memory, on the way to the disk.

@@ -80,7 +80,8 @@ impl Node {
         if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && command.class() != Class::Revocation {
             return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });
         }
-        let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut self.random)
+        let mut random = self.random.generator();
+        let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut random)
             .ok_or(CommandError::NotReady)?
             .run(command)?;
         if !decision.drafts.is_empty() {
@@ -104,7 +105,7 @@ impl Node {
             return Ok(None);
         }
         let mut random = [0; 8];
-        self.random.fill_bytes(&mut random);
+        self.random.generator().fill_bytes(&mut random);
         let latest = self.replica.latest_incarnation(self.me).max(self.author.feed().incarnation.ordinal);
         self.author.renew(Continuity::next(latest, u64::from_le_bytes(random)));
         self.continuity = Continuity::GoesOn;

@@ -139,6 +139,13 @@ impl Node {
         match self.write(now, Actor::System, &vote.into()) {
             Ok(event) => {
                 self.election.voted = Some((now.mono, candidate));
+                #[cfg(feature = "planted-faults")]
+                if self.fault == Some(crate::Fault::VoteSentUnstored) {
+                    let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
+                    for to in linked {
+                        self.out.push_back(Output::Send { to, message: Message::Push(vec![event.bytes().clone()]) });
+                    }
+                }
                 self.append(vec![event], None);
             }
             Err(error) => self.alarm("promotion.failed", format!("a vote could not be stored: {error}")),
@@ -218,5 +225,15 @@ impl Node {
                 self.alarm("promotion.failed", format!("the mastership can't be given back: {error}"));
             }
         }
+    }
+}
+
+#[cfg(feature = "planted-faults")]
+impl Election {
+    /// What matters of it from here on.
+    pub(super) fn essence(&self, now: Mono) -> impl std::hash::Hash + use<> {
+        let voted = self.voted.map(|(at, to)| (now.since(at) < VOTE_HOLD_MS, to)).filter(|(holds, _)| *holds);
+        let former = self.former_heard.map(|(broker, since)| (broker, now.since(since)));
+        (self.next_try.since(now), voted, former)
     }
 }

@@ -426,7 +426,8 @@ impl Node {
     }
 
     fn authorized(&mut self, now: Now, actor: Actor, command: &Command) -> Result<(), CommandError> {
-        Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut self.random)
+        let mut random = self.random.generator();
+        Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut random)
             .ok_or(CommandError::NotReady)?
             .authorize(command)
     }
@@ -485,5 +486,13 @@ impl Continuity {
     /// True while it is not known whether the feed goes on.
     pub(crate) fn is_asking(&self) -> bool {
         matches!(self, Self::Asking { .. })
+    }
+}
+
+#[cfg(feature = "planted-faults")]
+impl Handover {
+    /// What matters of it from here on.
+    pub(super) fn essence(&self, now: Mono) -> impl std::hash::Hash + use<> {
+        (self.origin.is_some(), self.seal.event, self.until.since(now))
     }
 }

@@ -1,0 +1,96 @@
+//! What a model checker needs of a node: what it remembers, in one number; its liveness by links; planted faults.
+//!
+//! Two nodes with one essence act alike from here on, up to the moments that are written into events. So moments are
+//! told by how long ago they were, and long ago is one moment. The views are a function of what was folded, so its
+//! frontier, which names hashes, stands for them. Left out is what only answers and alarms depend on.
+
+use super::Node;
+use crate::candidacy::Purpose;
+use crate::{Continuity, Fault};
+use hostler_events::Frontier;
+use hostler_model::{Mono, Now};
+use std::hash::{Hash, Hasher};
+
+/// Every time limit that a decision about promotions knows is over by then, in ms; those of giving the mastership back
+/// apart, which are told exactly.
+const LONG_AGO_MS: u64 = 6_000;
+
+impl Node {
+    /// From now on links alone say who is alive. A copy of a node does so, too.
+    pub fn judge_by_links(&mut self) {
+        self.members.judge_by_links();
+    }
+
+    /// From now on it does something wrong.
+    pub fn plant(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+    }
+
+    /// For every feed the last event in the views.
+    #[must_use]
+    pub fn folded(&self) -> &Frontier {
+        &self.replica.folded
+    }
+
+    /// For every feed the last event that was taken in, on the disk or not.
+    #[must_use]
+    pub fn accepted(&self) -> &Frontier {
+        &self.replica.accepted
+    }
+
+    /// True while this broker is on its way to a new epoch, or out of its office.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        self.candidacy.is_some() || self.handover.is_some() || !self.batches.is_empty()
+    }
+
+    /// Writes what decides its behaviour from here on.
+    pub fn essence(&self, now: Now, into: &mut impl Hasher) {
+        let replica = &self.replica;
+        self.author.feed().hash(into);
+        for frontier in [&replica.accepted, &replica.durable, &replica.folded, &replica.seen] {
+            frontier.0.hash(into);
+        }
+        replica.epochs.hash(into);
+        for (key, vote) in &replica.votes {
+            (key, vote.candidate, vote.succeeds, vote.event).hash(into);
+        }
+        match &self.continuity {
+            Continuity::Asking { agreed, until } => (agreed, until.since(now.mono)).hash(into),
+            other => std::mem::discriminant(other).hash(into),
+        }
+        for (broker, peer) in &self.peers {
+            // Only what is missing here can be asked for.
+            let missing = peer.heads.iter().flat_map(|h| &h.durable.0).filter(|(f, (seq, _))| {
+                let have = replica.accepted.0.get(f).map_or(0, |(seq, _)| *seq);
+                *seq > have
+            });
+            (broker, peer.linked, peer.heads.is_some()).hash(into);
+            missing.for_each(|head| head.hash(into));
+            self.heard.silent_ms(now.mono, *broker).min(LONG_AGO_MS).hash(into);
+            self.heard.answers(now.mono, *broker).hash(into);
+        }
+        self.heard.has_jumped(now.mono).hash(into);
+        let later = |at: Mono| at.since(now.mono);
+        if let Some(c) = &self.candidacy {
+            match &c.purpose {
+                Purpose::Planned { seal, .. } => (0, seal).hash(into),
+                Purpose::Renewed { by_all, .. } => (1, by_all).hash(into),
+                Purpose::Forced { lost, .. } => (2, lost).hash(into),
+                Purpose::Automatic => 3.hash(into),
+            }
+            (c.succeeds, c.round, &c.waiting, &c.answered, &c.need.0, c.highest).hash(into);
+            match c.stage {
+                crate::candidacy::Stage::Gathering => 0.hash(into),
+                crate::candidacy::Stage::Voting(n) => n.hash(into),
+            }
+            (later(c.deadline(now.mono)), later(c.until)).hash(into);
+        }
+        if let Some(h) = &self.handover {
+            h.essence(now.mono).hash(into);
+        }
+        self.election.essence(now.mono).hash(into);
+        (later(self.next_renewal), self.known_mastership, self.fenced, self.waiting.len()).hash(into);
+        self.batches.len().hash(into);
+    }
+}

@@ -1,0 +1,97 @@
+//! The promotion rules, checked exhaustively within bounds on the node's real code, by the model checker stateright.
+//! What is modelled and what is not: docs/promotion-model.md.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod heal;
+mod machine;
+mod model;
+#[allow(dead_code)] // each test file needs a part of it
+#[path = "../net/mod.rs"]
+mod net;
+mod oracle;
+mod state;
+mod step;
+
+use hostler_events::StoredEvent;
+use hostler_node::{Command, Fault};
+use model::{Bounds, Promotions};
+use stateright::{Checker, Model};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// A farm of three that may promote by itself, in its second epoch: what is on its disks, and when it is.
+fn farm() -> ([Vec<StoredEvent>; 3], u64) {
+    let mut net = net::Net::farm(3);
+    net.command(1, Command::Set { key: "promotion.automatic.after".into(), value: Some("5s".into()) }).unwrap();
+    net.run(3_000);
+    net.assert_equal_views();
+    let disk = |n| net.machines[&net::id(n)].disk.clone();
+    ([disk(1), disk(2), disk(3)], net.time_ms + 1_000_000)
+}
+
+struct Run {
+    name: &'static str,
+    bounds: Bounds,
+    fault: Option<Fault>,
+    slow_disks: bool,
+    heal_every: u64,
+}
+
+/// Prints what was looked at; gives the names of the properties that do not hold, with the way there.
+fn check(run: &Run, seconds: u64) -> Vec<(&'static str, String)> {
+    let began = Instant::now();
+    let model = Promotions::new(run.bounds, run.fault, run.slow_disks, run.heal_every);
+    let mut checker = model.checker().threads(2).timeout(Duration::from_secs(seconds));
+    if std::env::var("MODEL_FINISH").is_ok() {
+        checker = checker.finish_when(stateright::HasDiscoveries::All);
+    }
+    let checker = checker.spawn_bfs().join();
+    let complete = began.elapsed() < Duration::from_secs(seconds);
+    println!(
+        "{}: {} states ({} made), depth {}, {} healed, {:.1} s{}\n  {:?}",
+        run.name,
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+        checker.model().healed.load(Ordering::Relaxed),
+        began.elapsed().as_secs_f32(),
+        if complete { ", all of them" } else { ", not all of them: time is over" },
+        run.bounds,
+    );
+    let discoveries = checker.discoveries();
+    println!("  {:?}", discoveries.keys());
+    let wrong = discoveries.into_iter().filter(|(name, _)| !name.starts_with("an "));
+    wrong
+        .map(|(name, path)| {
+            let last = path.last_state().clone();
+            let actions: Vec<String> = path.into_actions().iter().map(|a| format!("{a:?}")).collect();
+            let healed = heal::heal(checker.model(), &last);
+            (name, format!("{}\n{last:?}\n{healed:?}", actions.join("\n")))
+        })
+        .collect()
+}
+
+#[test]
+fn explore() {
+    let env = |name: &str, default: u64| {
+        std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+    };
+    let bounds = Bounds {
+        times: env("TIMES", 3) as u8,
+        times_each: env("EACH", 2) as u8,
+        exchanges: env("EXCHANGES", 0) as u8,
+        crashes: env("CRASHES", 0) as u8,
+        restores: env("RESTORES", 0) as u8,
+        duplicates: env("DUPLICATES", 0) as u8,
+        forced: env("FORCED", 0) as u8,
+        orders: env("ORDERS", 0) as u8,
+        changes: env("CHANGES", 0) as u8,
+        epochs: env("EPOCHS", 2),
+    };
+    let fault = (env("FAULT", 0) > 0).then_some(Fault::VoteSentUnstored);
+    let run = Run { name: "explore", bounds, fault, slow_disks: env("SLOW", 0) > 0, heal_every: env("HEAL", 16) };
+    for (name, path) in check(&run, env("SECONDS", 60)) {
+        println!("{name}\n{path}");
+    }
+}

@@ -1,0 +1,337 @@
+//! What can happen, within bounds, and what must hold.
+
+use crate::heal;
+use crate::machine::Machine;
+use crate::net::{ADMIN, id};
+use crate::state::{History, State, Used, name};
+use crate::step::Conduct;
+use hostler_events::{Actor, StoredEvent};
+use hostler_node::*;
+use stateright::{Model, Property};
+use std::hash::{DefaultHasher, Hash as _, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A step of time is longer than every limit that a decision about promotions knows: silence (5 s here), an answer
+/// (3 s), a handover (2.5 s), a vote (3 s), a start (3 s).
+pub(crate) const STEP_MS: u64 = 6_000;
+/// Those who are heard meanwhile are heard so long before its end: recently enough to answer, and too late for anybody
+/// to miss them.
+const HEARD_MS: u64 = 2_000;
+
+/// How often each kind of thing may happen on one path.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bounds {
+    /// Steps of time, of all brokers together, and of one.
+    pub(crate) times: u8,
+    pub(crate) times_each: u8,
+    /// Brokers that compare heads besides.
+    pub(crate) exchanges: u8,
+    pub(crate) crashes: u8,
+    /// Of the restarts, how many on an older copy of the disk.
+    pub(crate) restores: u8,
+    pub(crate) duplicates: u8,
+    /// Forced promotions.
+    pub(crate) forced: u8,
+    /// Structural commands, one broker each.
+    pub(crate) orders: u8,
+    /// Changes of the list of voters.
+    pub(crate) changes: u8,
+    /// New epochs, of any kind.
+    pub(crate) epochs: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    Deliver(usize, String),
+    Duplicate(usize, String),
+    /// The disk says that everything is synced.
+    Sync(u8),
+    /// The process ends; what was not synced is on the disk, or not.
+    Crash { at: u8, written: bool },
+    Restart(u8),
+    /// It starts on a copy of its disk that has so many events.
+    Restore { at: u8, events: usize },
+    /// Time passes for one broker, which hears these meanwhile.
+    Time { at: u8, hears: Vec<u8> },
+    /// One hears what another has.
+    Exchange { from: u8, to: u8 },
+    /// An administrator forces the promotion of this broker.
+    Force(u8),
+    /// An administrator gives a structural command to this broker, which takes itself for the master.
+    Order(u8),
+    /// The same for a change of the list of voters.
+    Change(u8),
+}
+
+pub(crate) struct Promotions {
+    pub(crate) bounds: Bounds,
+    pub(crate) conduct: Conduct,
+    /// The farm at the beginning: what is on its disks, and when it is.
+    pub(crate) disks: [Vec<StoredEvent>; 3],
+    pub(crate) start_ms: u64,
+    /// One state of so many is healed, and every one where nothing can happen any more.
+    pub(crate) heal_every: u64,
+    pub(crate) healed: AtomicUsize,
+}
+
+impl Promotions {
+    pub(crate) fn new(bounds: Bounds, fault: Option<Fault>, slow_disks: bool, heal_every: u64) -> Self {
+        let (disks, start_ms) = crate::farm();
+        let conduct = Conduct { fault, slow_disks, exact: bounds.restores > 0 };
+        Self { bounds, conduct, disks, start_ms, heal_every, healed: AtomicUsize::new(0) }
+    }
+
+    /// The farm in good order: everybody hears everybody and has everything.
+    pub(crate) fn start(&self) -> State {
+        let machine = |at: usize| {
+            let disk = self.disks[at].iter().cloned().map(Arc::new).collect();
+            Arc::new(Machine::new(at as u8 + 1, disk, self.start_ms))
+        };
+        let mut state = State {
+            machines: [machine(0), machine(1), machine(2)],
+            network: Vec::new(),
+            used: Used::default(),
+            history: Arc::new(History::default()),
+            highest: 0,
+        };
+        for at in 0..3 {
+            self.boot(&mut state, at);
+        }
+        for (from, to) in pairs() {
+            state.exchange(self.conduct, from, to);
+        }
+        state.highest = state.machines[0].node.as_ref().map_or(0, |n| n.epoch().n);
+        state.network.clear();
+        state
+    }
+
+    pub(crate) fn boot(&self, state: &mut State, at: usize) {
+        Arc::make_mut(&mut state.machines[at]).start(self.conduct.fault);
+        for other in (0..3).filter(|o| *o != at) {
+            state.input(self.conduct, at, Input::Linked(id(other as u8 + 1)), None);
+        }
+        state.note(self.conduct, at);
+    }
+
+    fn first_epoch(&self) -> u64 {
+        self.disks[0].iter().map(|e| e.header().epoch.n).max().unwrap_or(0)
+    }
+
+    pub(crate) fn pass_time(&self, state: &mut State, at: usize, hears: &[usize]) {
+        let end = state.machines[at].clock_ms + STEP_MS;
+        if !hears.is_empty() {
+            Arc::make_mut(&mut state.machines[at]).clock_ms = end - HEARD_MS;
+            for from in hears {
+                state.exchange(self.conduct, *from, at);
+            }
+        }
+        Arc::make_mut(&mut state.machines[at]).clock_ms = end;
+        state.input(self.conduct, at, Input::Tick, None);
+        state.note(self.conduct, at);
+    }
+
+    pub(crate) fn deliver(&self, state: &mut State, number: usize, keep: bool) {
+        let envelope = if keep { state.network[number].clone() } else { state.network.remove(number) };
+        let message = envelope.message.clone();
+        state.input(self.conduct, at(envelope.to), Input::Message { from: id(envelope.from), message }, None);
+    }
+
+    pub(crate) fn synced(&self, state: &mut State, at: usize) {
+        let inputs: Vec<Input> = state.sync(at).collect();
+        for input in inputs {
+            state.input(self.conduct, at, input, None);
+        }
+        state.note(self.conduct, at);
+    }
+
+    fn command(&self, state: &mut State, at: usize, command: Command) {
+        let command = Box::new(command);
+        state.input(self.conduct, at, Input::Command { token: 1, actor: Actor::Admin(ADMIN), command }, None);
+    }
+
+    fn healed_well(&self, state: &State) -> bool {
+        let mut hasher = DefaultHasher::new();
+        state.hash(&mut hasher);
+        let mut left = Vec::new();
+        self.actions(state, &mut left);
+        if hasher.finish() % self.heal_every != 0 && !left.is_empty() {
+            return true;
+        }
+        self.healed.fetch_add(1, Ordering::Relaxed);
+        heal::heal(self, state).is_ok()
+    }
+}
+
+pub(crate) fn pairs() -> impl Iterator<Item = (usize, usize)> {
+    (0..3).flat_map(|a| (0..3).filter(move |b| a != *b).map(move |b| (a, b)))
+}
+
+fn at(n: u8) -> usize {
+    usize::from(n) - 1
+}
+
+impl Model for Promotions {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![self.start()]
+    }
+
+    fn actions(&self, state: &State, out: &mut Vec<Action>) {
+        let (bounds, used) = (&self.bounds, &state.used);
+        let up = |m: u8| state.machines[at(m)].node.is_some();
+        for (number, envelope) in state.network.iter().enumerate() {
+            let again = number > 0 && state.network[number - 1].print == envelope.print;
+            if up(envelope.to) && !again {
+                out.push(Action::Deliver(number, name(&envelope.message)));
+                if used.duplicates < bounds.duplicates {
+                    out.push(Action::Duplicate(number, name(&envelope.message)));
+                }
+            }
+        }
+        for machine in &state.machines {
+            let me = machine.me;
+            let Some(node) = &machine.node else {
+                out.push(Action::Restart(me));
+                if used.restores < bounds.restores {
+                    let oldest = self.disks[at(me)].len();
+                    // What of others is missing comes again; so a copy is told by what of its own it lacks.
+                    let own = |n: &usize| machine.disk[*n].header().feed.broker == id(me);
+                    let copies = (oldest..machine.disk.len()).filter(own);
+                    out.extend(copies.map(|events| Action::Restore { at: me, events }));
+                }
+                continue;
+            };
+            if !machine.unsynced.is_empty() {
+                out.push(Action::Sync(me));
+            }
+            if used.crashes < bounds.crashes {
+                out.push(Action::Crash { at: me, written: false });
+                if !machine.unsynced.is_empty() {
+                    out.push(Action::Crash { at: me, written: true });
+                }
+            }
+            let others: Vec<u8> = (1..=3).filter(|o| *o != me && up(*o)).collect();
+            if used.times < bounds.times && used.time_of[at(me)] < bounds.times_each {
+                out.push(Action::Time { at: me, hears: Vec::new() });
+                out.extend(others.iter().map(|o| Action::Time { at: me, hears: vec![*o] }));
+                if others.len() == 2 {
+                    out.push(Action::Time { at: me, hears: others.clone() });
+                }
+            }
+            if used.exchanges < bounds.exchanges {
+                out.extend(others.iter().map(|o| Action::Exchange { from: *o, to: me }));
+            }
+            if used.forced.iter().sum::<u8>() < bounds.forced && used.forced[at(me)] == 0 {
+                out.push(Action::Force(me));
+            }
+            if node.master().is_some_and(|(master, _)| master == id(me)) {
+                if used.orders < bounds.orders {
+                    out.push(Action::Order(me));
+                }
+                if used.changes < bounds.changes {
+                    out.push(Action::Change(me));
+                }
+            }
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        match action {
+            Action::Deliver(number, _) => self.deliver(&mut state, number, false),
+            Action::Duplicate(number, _) => {
+                state.used.duplicates += 1;
+                self.deliver(&mut state, number, true);
+            }
+            Action::Sync(me) => self.synced(&mut state, at(me)),
+            Action::Crash { at: me, written } => {
+                state.used.crashes += 1;
+                let unsynced = std::mem::take(&mut Arc::make_mut(&mut state.machines[at(me)]).unsynced);
+                if written {
+                    Arc::make_mut(&mut state.machines[at(me)]).unsynced = unsynced;
+                    state.sync(at(me)).for_each(drop);
+                }
+                Arc::make_mut(&mut state.machines[at(me)]).node = None;
+                state.note(self.conduct, at(me));
+            }
+            Action::Restart(me) => self.boot(&mut state, at(me)),
+            Action::Restore { at: me, events } => {
+                state.used.restores += 1;
+                // Nobody restores a disk within the time in which a link breaks down: what was under way is over.
+                state.network.retain(|e| e.from != me);
+                Arc::make_mut(&mut state.machines[at(me)]).disk.truncate(events);
+                self.boot(&mut state, at(me));
+            }
+            Action::Time { at: me, hears } => {
+                state.used.times += 1;
+                state.used.time_of[at(me)] += 1;
+                let hears: Vec<usize> = hears.into_iter().map(at).collect();
+                self.pass_time(&mut state, at(me), &hears);
+            }
+            Action::Exchange { from, to } => {
+                state.used.exchanges += 1;
+                let before = state.machines.each_ref().map(|m| m.essence);
+                state.exchange(self.conduct, at(from), at(to));
+                if before == state.machines.each_ref().map(|m| m.essence) {
+                    return None;
+                }
+            }
+            Action::Force(me) => {
+                state.used.forced[at(me)] += 1;
+                let before = state.machines[at(me)].essence;
+                let lost = state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
+                let command = Command::ForcePromotion {
+                    broker: format!("b{me}"),
+                    lost: format!("b{}", lost.0[0]),
+                    reason: "cut off".into(),
+                };
+                self.command(&mut state, at(me), command);
+                // It was refused.
+                if before == state.machines[at(me)].essence {
+                    return None;
+                }
+            }
+            Action::Order(me) => {
+                state.used.orders += 1;
+                let name = format!("op{me}{}", state.used.orders);
+                self.command(&mut state, at(me), crate::net::admin(&name));
+            }
+            Action::Change(me) => {
+                state.used.changes += 1;
+                let other = if me == 3 { 2 } else { 3 };
+                self.command(&mut state, at(me), Command::DisableBroker { broker: format!("b{other}") });
+            }
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("at most one automatic master per number", |_, s: &State| {
+                s.history.automatic.values().all(|masters| masters.len() == 1)
+            }),
+            Property::always("a vote is never taken back", |_, s: &State| {
+                s.history.votes.values().all(|candidates| candidates.len() == 1)
+            }),
+            Property::always("what is superseded is listed", |_, s: &State| {
+                s.machines.iter().all(|m| m.wrong.is_none())
+            }),
+            Property::always("views of the same events are equal", |_, s: &State| {
+                pairs().all(|(a, b)| match (&s.machines[a].node, &s.machines[b].node) {
+                    (Some(x), Some(y)) if x.folded() == y.folded() => s.machines[a].digest == s.machines[b].digest,
+                    _ => true,
+                })
+            }),
+            Property::always("no fork, no forgery", |_, s: &State| s.history.alarms.is_empty()),
+            Property::always("all have the same once messages are delivered", |m: &Self, s: &State| m.healed_well(s)),
+            Property::sometimes("an automatic promotion", |_, s: &State| !s.history.automatic.is_empty()),
+        ]
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        state.highest <= self.first_epoch() + self.bounds.epochs
+    }
+}
