@@ -429,6 +429,12 @@ pub enum CommandError {
         /// Its name.
         successor: String,
     },
+    /// It was sent to a broker that is no longer the master: whoever sent it asks the next one.
+    #[error("broker {master} has become the master; try again")]
+    Moved {
+        /// The master's name.
+        master: String,
+    },
     /// There is no master yet: the broker has not got the log.
     #[error("this broker has not received the farm's log yet; try again in a moment, or ask another broker")]
     NotReady,
@@ -470,6 +476,7 @@ impl CommandError {
             Self::Removed => "removed",
             Self::NotPromoted(_) => "not_promoted",
             Self::Sealed { .. } => "sealed",
+            Self::Moved { .. } => "moved",
             Self::NotReady => "not_ready",
             Self::Halted(_) => "halted",
             Self::ClockAhead { .. } => "clock_ahead",

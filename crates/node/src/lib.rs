@@ -18,9 +18,9 @@ mod random;
 mod replica;
 
 pub use author::Author;
+pub use command::{Command, CommandError, ItemSpec, Outcome, PolicyKey, SettingKey};
 #[cfg(feature = "planted-faults")]
 pub use fault::Fault;
-pub use command::{Command, CommandError, ItemSpec, Outcome, PolicyKey, SettingKey};
 pub use found::{Founding, found};
 pub use incarnation::Continuity;
 pub use members::Members;

@@ -373,11 +373,7 @@ impl Node {
             Message::Forward { request, actor, command } => {
                 self.command(now, Origin::Peer(from, request), actor, command);
             }
-            Message::Forwarded { request, result } => {
-                if let Some(f) = self.pending.forwarded.remove(&request) {
-                    self.out.push_back(Output::Reply { token: f.token, result: result.map(|o| *o) });
-                }
-            }
+            Message::Forwarded { request, result } => self.forwarded(now, request, result),
             Message::Gather { round } => self.gather(from, round),
             Message::Gathered { round, durable, highest } => self.gathered(from, round, durable, highest),
             Message::Elect { n, succeeds } => self.elect(now, from, n, succeeds),
@@ -412,6 +408,7 @@ impl Node {
             }
         }
         self.tend_mastership(now);
+        self.try_parked(now);
         self.answer_spread(now);
         self.time_out_forwarded(now);
         self.ask_for_checkpoint();

@@ -1,7 +1,7 @@
 //! Commands on their way: to this disk, to another's, or to the master.
 
-use crate::{CommandError, Outcome};
-use hostler_events::EventRef;
+use crate::{Command, CommandError, Outcome};
+use hostler_events::{Actor, EventRef};
 use hostler_model::{BrokerId, Mono};
 use std::collections::BTreeMap;
 
@@ -36,6 +36,19 @@ pub(crate) struct Forwarded {
     pub(crate) token: u64,
     pub(crate) master: BrokerId,
     pub(crate) until: Mono,
+    pub(crate) actor: Actor,
+    pub(crate) command: Box<Command>,
+}
+
+/// A command that waits for the next master: the present one has stopped for its successor.
+#[derive(Clone, Debug)]
+pub(crate) struct Parked {
+    pub(crate) token: u64,
+    pub(crate) actor: Actor,
+    pub(crate) command: Box<Command>,
+    /// When to try again.
+    pub(crate) next: Mono,
+    pub(crate) until: Mono,
 }
 
 /// Commands on their way.
@@ -44,6 +57,7 @@ pub(crate) struct Pending {
     pub(crate) storing: BTreeMap<u64, Vec<Storing>>,
     pub(crate) spreading: Vec<Spreading>,
     pub(crate) forwarded: BTreeMap<u64, Forwarded>,
+    pub(crate) parked: Vec<Parked>,
 }
 
 /// An answer that can be given now.
@@ -52,7 +66,10 @@ pub(crate) type Answer = (Origin, Result<Outcome, CommandError>);
 impl Pending {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.storing.values().map(Vec::len).sum::<usize>() + self.spreading.len() + self.forwarded.len()
+        self.storing.values().map(Vec::len).sum::<usize>()
+            + self.spreading.len()
+            + self.forwarded.len()
+            + self.parked.len()
     }
 
     /// Answers those whose events are on another disk, and those who waited long enough. `copies` says on how many
@@ -74,6 +91,7 @@ impl Pending {
     /// When somebody has waited long enough.
     pub(crate) fn deadline(&self) -> Option<Mono> {
         let spreading = self.spreading.iter().map(|s| s.until);
-        spreading.chain(self.forwarded.values().map(|f| f.until)).min()
+        let parked = self.parked.iter().map(|p| p.next);
+        spreading.chain(self.forwarded.values().map(|f| f.until)).chain(parked).min()
     }
 }

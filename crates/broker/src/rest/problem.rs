@@ -120,13 +120,14 @@ impl From<CommandError> for Problem {
             E::NotStored(_) => StatusCode::INTERNAL_SERVER_ERROR,
             E::MasterUnreachable { .. }
             | E::Sealed { .. }
+            | E::Moved { .. }
             | E::NotReady
             | E::Halted(_)
             | E::ClockAhead { .. }
             | E::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let problem = Self::new(status, error.code(), error.to_string());
-        if matches!(error, E::Busy | E::NotReady | E::Sealed { .. }) { problem.retry_after(1) } else { problem }
+        if matches!(error, E::Busy | E::NotReady | E::Sealed { .. } | E::Moved { .. }) { problem.retry_after(1) } else { problem }
     }
 }
 

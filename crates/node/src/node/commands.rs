@@ -2,12 +2,15 @@
 
 use super::{COMMANDS, FORWARD_MS, Node, Output, Peer};
 use crate::decide::{Decide, Draft};
-use crate::pending::{Forwarded, Origin, Storing};
+use crate::pending::{Forwarded, Origin, Parked, Storing};
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::Resumed;
 use hostler_events::{Actor, Class, Event, EventRef, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Now, limits};
+use hostler_model::{BrokerId, Epoch, Mono, Now, limits};
 use rand::Rng;
+
+/// How long a command waits before it is tried again, in ms.
+const PARKED_MS: u64 = 50;
 
 impl Node {
     pub(super) fn command(&mut self, now: Now, origin: Origin, actor: Actor, command: Box<Command>) {
@@ -26,6 +29,10 @@ impl Node {
             _ => {}
         }
         if command.class() == Class::Structural {
+            if let (Some(_), Origin::Local(token)) = (self.seal(), origin) {
+                let until = now.mono.plus(FORWARD_MS);
+                return self.park(now, token, actor, command, until);
+            }
             match self.master() {
                 None => return self.answer(origin, Err(CommandError::NotReady)),
                 Some((master, _)) if master != self.me => return self.forward(now, origin, master, actor, command),
@@ -56,11 +63,51 @@ impl Node {
             Origin::Local(token) if linked => {
                 let request = self.number();
                 let until = now.mono.plus(FORWARD_MS);
-                self.pending.forwarded.insert(request, Forwarded { token, master, until });
-                self.out.push_back(Output::Send { to: master, message: Message::Forward { request, actor, command } });
+                let message = Message::Forward { request, actor, command: command.clone() };
+                self.pending.forwarded.insert(request, Forwarded { token, master, until, actor, command });
+                self.out.push_back(Output::Send { to: master, message });
             }
+            Origin::Local(_) => self.answer(origin, Err(CommandError::MasterUnreachable { master: name })),
             // A command is forwarded once: two brokers that take each other for master must not play ball.
-            _ => self.answer(origin, Err(CommandError::MasterUnreachable { master: name })),
+            Origin::Peer(..) => self.answer(origin, Err(CommandError::Moved { master: name })),
+        }
+    }
+
+    /// The master's answer to a forwarded command; where it is no longer the master, the next one is asked.
+    pub(super) fn forwarded(&mut self, now: Now, request: u64, result: Result<Box<Outcome>, CommandError>) {
+        let Some(Forwarded { token, until, actor, command, .. }) = self.pending.forwarded.remove(&request) else {
+            return;
+        };
+        let promotes = matches!(*command, Command::Promote { .. } | Command::ForcePromotion { .. });
+        let later = matches!(result, Err(CommandError::Sealed { .. } | CommandError::Moved { .. })) && !promotes;
+        if later {
+            self.park(now, token, actor, command, until);
+        } else {
+            self.out.push_back(Output::Reply { token, result: result.map(|o| *o) });
+        }
+    }
+
+    fn park(&mut self, now: Now, token: u64, actor: Actor, command: Box<Command>, until: Mono) {
+        let next = now.mono.plus(PARKED_MS).min(until);
+        self.pending.parked.push(Parked { token, actor, command, next, until });
+    }
+
+    /// Tries parked commands again, and gives up those that waited long enough.
+    pub(super) fn try_parked(&mut self, now: Now) {
+        let due = |p: &mut Parked| now.mono >= p.next;
+        for parked in self.pending.parked.extract_if(.., due).collect::<Vec<_>>() {
+            let Parked { token, actor, command, until, .. } = parked;
+            if now.mono >= until {
+                let result = Err(match self.seal() {
+                    Some(seal) => CommandError::Sealed { successor: self.broker_name(seal.successor) },
+                    None => CommandError::NotReady,
+                });
+                self.out.push_back(Output::Reply { token, result });
+            } else if self.seal().is_some() {
+                self.park(now, token, actor, command, until);
+            } else {
+                self.command(now, Origin::Local(token), actor, command);
+            }
         }
     }
 

@@ -101,10 +101,17 @@ impl Node {
             return;
         }
         let voted = self.replica.votes.keys().map(|(n, _)| *n).max().unwrap_or(0);
-        let n = self.next_n(&candidacy).max(voted + 1);
+        let own = self.replica.votes.get(&(voted, self.me));
+        let again = own.is_some_and(|v| v.candidate == self.me && v.succeeds == mastership.epoch);
+        let least = self.next_n(&candidacy);
+        // Who was asked a moment too early is asked again for the same.
+        let again = again && voted >= least;
+        let n = if again { voted } else { least.max(voted + 1) };
         candidacy.ask_for_votes(now.mono, n);
         self.candidacy = Some(candidacy);
-        self.cast_vote(now, n, self.me, mastership.epoch);
+        if !again {
+            self.cast_vote(now, n, self.me, mastership.epoch);
+        }
         for to in mastership.voters.into_iter().filter(|v| *v != self.me) {
             self.out.push_back(Output::Send { to, message: Message::Elect { n, succeeds: mastership.epoch } });
         }
@@ -141,7 +148,8 @@ impl Node {
                 self.election.voted = Some((now.mono, candidate));
                 #[cfg(feature = "planted-faults")]
                 if self.fault == Some(crate::Fault::VoteSentUnstored) {
-                    let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
+                    let linked: Vec<BrokerId> =
+                        self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
                     for to in linked {
                         self.out.push_back(Output::Send { to, message: Message::Push(vec![event.bytes().clone()]) });
                     }

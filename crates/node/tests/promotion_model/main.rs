@@ -74,9 +74,7 @@ fn check(run: &Run, seconds: u64) -> Vec<(&'static str, String)> {
 
 #[test]
 fn explore() {
-    let env = |name: &str, default: u64| {
-        std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-    };
+    let env = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let bounds = Bounds {
         times: env("TIMES", 3) as u8,
         times_each: env("EACH", 2) as u8,

@@ -48,14 +48,26 @@ pub(crate) enum Action {
     /// The disk says that everything is synced.
     Sync(u8),
     /// The process ends; what was not synced is on the disk, or not.
-    Crash { at: u8, written: bool },
+    Crash {
+        at: u8,
+        written: bool,
+    },
     Restart(u8),
     /// It starts on a copy of its disk that has so many events.
-    Restore { at: u8, events: usize },
+    Restore {
+        at: u8,
+        events: usize,
+    },
     /// Time passes for one broker, which hears these meanwhile.
-    Time { at: u8, hears: Vec<u8> },
+    Time {
+        at: u8,
+        hears: Vec<u8>,
+    },
     /// One hears what another has.
-    Exchange { from: u8, to: u8 },
+    Exchange {
+        from: u8,
+        to: u8,
+    },
     /// An administrator forces the promotion of this broker.
     Force(u8),
     /// An administrator gives a structural command to this broker, which takes itself for the master.
@@ -282,7 +294,8 @@ impl Model for Promotions {
             Action::Force(me) => {
                 state.used.forced[at(me)] += 1;
                 let before = state.machines[at(me)].essence;
-                let lost = state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
+                let lost =
+                    state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
                 let command = Command::ForcePromotion {
                     broker: format!("b{me}"),
                     lost: format!("b{}", lost.0[0]),

@@ -2,8 +2,8 @@
 //! or deliver twice; what only carries events after them (a pull and its chunks) is carried out at once.
 
 use crate::machine::Write;
-use crate::oracle;
 use crate::net::id;
+use crate::oracle;
 use crate::state::{Envelope, State};
 use hostler_events::payload::PromotionKind;
 use hostler_events::{Event, StoredEvent};
@@ -73,7 +73,10 @@ impl State {
                             Message::Pull { .. } => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Push(_) | Message::Gather { .. } | Message::Gathered { .. } | Message::Elect { .. } => {
+                            Message::Push(_)
+                            | Message::Gather { .. }
+                            | Message::Gathered { .. }
+                            | Message::Elect { .. } => {
                                 self.network.push(envelope(message));
                             }
                             // Heads are brought by exchanges; what was stored elsewhere only decides about answers.
