@@ -16,6 +16,7 @@ pub mod rest;
 mod run;
 mod serving;
 mod shared;
+mod stored;
 
 pub use clock::Clock;
 pub use config::{BrokerConfig, Listen, TrustedBroker};

@@ -2,7 +2,7 @@
 
 use crate::actors::agent_link::AgentLink;
 use crate::actors::gateway_link::GatewayLink;
-use crate::actors::node::{self, NodeActor};
+use crate::actors::node::{self, NodeActor, SaveViews};
 use crate::actors::peer_link::PeerLink;
 use crate::actors::site::SiteActor;
 use crate::clock::Clock;
@@ -10,6 +10,7 @@ use crate::config::BrokerConfig;
 use crate::handle::Handle;
 use crate::rest::RestOptions;
 use crate::shared::{Peers, Shared};
+use crate::stored::Stored;
 use crate::{join, rest};
 use actix::{Actor, Addr, ArbiterHandle};
 use hostler_events::AuthorKey;
@@ -18,13 +19,11 @@ use hostler_log_rocks::{LogWriter, OpenError, RocksLog};
 use hostler_model::{Address, BrokerId, Feed, Incarnation};
 use hostler_node::{Node, NodeConfig};
 use hostler_seating::site::Site;
-use hostler_views::Loaded;
 use hostler_wire::messages::peer::PeerFrame;
 use hostler_wire::{
     Arrivals, CloseReason, Connection, Endpoint, EndpointError, EndpointOptions, Member, Roster, Service, Trust, Typed,
 };
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,6 +38,8 @@ const LINK_ARBITERS: usize = 2;
 const RETRY_MS: (u64, u64) = (100, 1_000);
 /// How long a member that has connected may take to open its link, in ms.
 const LINK_MS: u64 = 5_000;
+/// How long a stop waits for the views to be stored, in ms.
+const SAVE_MS: u64 = 5_000;
 
 /// Why a broker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,7 @@ pub enum StartError {
 pub struct Broker {
     handle: Arc<Handle>,
     shared: Arc<Shared>,
+    node: Addr<NodeActor>,
     endpoints: Vec<Endpoint>,
     _peer_endpoint: Arc<Endpoint>,
     log: LogWriter,
@@ -92,12 +94,7 @@ impl Broker {
     pub async fn start(config: BrokerConfig, runtime: tokio::runtime::Handle) -> Result<Self, StartError> {
         let log = RocksLog::open(config.data_dir.join("log"))?;
         let reader = log.reader();
-        let mut events = Vec::new();
-        reader.scan(&mut |event| {
-            events.push(Arc::new(Loaded::take(event)));
-            ControlFlow::Continue(())
-        })?;
-        info!(events = events.len(), "log read");
+        let Stored { events, saved } = Stored::read(&reader)?;
         let writer = LogWriter::spawn(log, LOG_QUEUE, |error| node::fatal(&error.to_string()))
             .map_err(|e| StartError::System(e.to_string()))?;
         let clock = Clock::default();
@@ -118,7 +115,10 @@ impl Broker {
             incarnation: incarnation(config.me, reader.heads().0.keys())?,
             seed: random()?,
         };
-        let node = Node::new(node_config, events, clock.now());
+        let (node, no_use) = Node::resume(node_config, events, saved, clock.now());
+        if let Some(why) = no_use {
+            warn!(%why, "a checkpoint is passed over, and everything was folded again");
+        }
         let mut first_snapshot = shared.snapshot.subscribe();
         let node = NodeActor::new(node, config.site, trusted, shared.clone(), writer.handle(), reader);
         let node = NodeActor::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| node);
@@ -129,6 +129,7 @@ impl Broker {
         });
         let handle = Arc::new(Handle::new(shared.clone(), node.clone(), site.clone()));
         let arbiters = (0..LINK_ARBITERS).map(|_| actix::Arbiter::new().handle()).collect();
+        let saves_views = node.clone();
         let starter = Arc::new(Starter {
             shared: shared.clone(),
             node,
@@ -168,7 +169,7 @@ impl Broker {
             agent = %config.listen.agent, peer = %config.listen.peer, "broker is up"
         );
         let endpoints = vec![join_endpoint, gateway_endpoint, agent_endpoint];
-        Ok(Self { handle, shared, endpoints, _peer_endpoint: peer_endpoint, log: writer, rest })
+        Ok(Self { handle, shared, node: saves_views, endpoints, _peer_endpoint: peer_endpoint, log: writer, rest })
     }
 
     /// What requests do.
@@ -177,12 +178,17 @@ impl Broker {
         &self.handle
     }
 
-    /// Closes the ports, tells the other sides so, and closes the log. The process should end after that.
+    /// Closes the ports, tells the other sides so, stores the views, and closes the log. The process should end after that.
     pub async fn stop(self) {
         self.rest.stop(false).await;
         self.shared.peers.close_all();
         for endpoint in self.endpoints {
             endpoint.close(CloseReason::Done).await;
+        }
+        // So that the next start need not fold what this one has folded. Not at any price: it can do that.
+        let saved = self.node.send(SaveViews);
+        if tokio::time::timeout(Duration::from_millis(SAVE_MS), saved).await.is_err() {
+            warn!("the views are not stored in time; the next start takes longer");
         }
         self.log.close();
     }

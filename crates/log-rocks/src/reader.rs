@@ -1,5 +1,7 @@
 //! Reading, from any thread and without waiting for the one that writes.
 
+mod collect;
+
 use crate::archive::Archive;
 use crate::key;
 use bytes::Bytes;

@@ -1,5 +1,9 @@
 //! The broker's actor: the machine of `hostler_node` between its log, its peers and those who give commands.
 
+mod checkpoint;
+
+pub(crate) use checkpoint::SaveViews;
+
 use crate::backend::{BrokerNow, LogQuery, Snapshot};
 use crate::shared::Shared;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
@@ -180,6 +184,7 @@ impl NodeActor {
             Output::SendLog { to, feed, from } => self.send_log(to, feed, from),
             Output::Reply { token, result } => self.unpublished.push((token, result)),
             Output::Changed => self.changed = true,
+            Output::Checkpoint => self.save_views(|| ()),
             Output::Alarm { code, text } => self.alarm(code, text),
         }
     }

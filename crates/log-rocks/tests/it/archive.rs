@@ -1,7 +1,7 @@
 //! Old events in files: where they are after a crash at any point, what is said of a damaged file, and that nobody
 //! waits for the moving.
 
-use crate::{all, copy, folder};
+use crate::{all, collected, copy, folder};
 use hostler_events::StoredEvent;
 use hostler_log::testing::Chain;
 use hostler_log::{EventLog, LogError};
@@ -51,6 +51,7 @@ fn full_files_of_old_events_are_written() {
     assert_eq!(names(folder.path()), [file(1), file(11), file(21)]);
     assert_eq!(fs::read_to_string(folder.path().join("format")).unwrap(), "hostler log 2\n");
     assert_eq!(all(&log), Ok(events.clone()));
+    assert_eq!(collected(&log), Ok(events.clone()));
     let size = events[0].bytes().len();
     for (from, count) in [(1, 3), (9, 4), (10, 25), (29, 2), (30, 2), (31, 7), (37, 1)] {
         let want = &events[from - 1..from - 1 + count];
@@ -142,6 +143,7 @@ fn damaged_files_are_named() {
             Ok(log) => {
                 assert!(!at_open, "{what}");
                 let error = all(&log).unwrap_err();
+                assert_eq!(collected(&log), Err(error.clone()), "{what}");
                 let feed = Chain::new(1).feed();
                 assert_eq!(log.read(feed, 12, 1), Err(error.clone()), "{what}");
                 assert!(log.read(feed, 1, 1).is_ok() && log.read(feed, 21, 1).is_ok(), "{what}: the others are fine");
@@ -206,9 +208,15 @@ fn events_move_while_others_append_and_read() {
             assert!(events[from - 1..].starts_with(&read));
         }
     });
+    // More than one batch of events, and feeds that begin within one.
+    handle.try_append(Chain::new(2).events(900), Box::new(|result| result.unwrap())).unwrap();
+    handle.try_append(Chain::new(3).events(900), Box::new(|result| result.unwrap())).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
-    while archive_files(folder.path()).iter().filter(|f| f.extension().is_some_and(|e| e == "seg")).count() < 59 {
+    while archive_files(folder.path()).iter().filter(|f| f.extension().is_some_and(|e| e == "seg")).count() < 93 {
         assert!(Instant::now() < deadline, "the thread moves what is old: {:?}", names(folder.path()));
         std::thread::yield_now();
     }
+    drop(writer);
+    let want = [events, Chain::new(2).events(900), Chain::new(3).events(900)].concat();
+    assert!(reader.collect(|event| event).unwrap() == want);
 }

@@ -1,6 +1,6 @@
 //! Bytes on the disk that are not what was written: found, and named by feed and place.
 
-use crate::{all, folder};
+use crate::{all, collected, folder};
 use hostler_events::StoredEvent;
 use hostler_log::testing::Chain;
 use hostler_log::{EventLog, LogError};
@@ -58,6 +58,7 @@ fn damaged_events_are_named() {
             Ok(log) => {
                 assert!(!at_open, "{what}");
                 assert_eq!(all(&log), Err(error.clone()), "{what}");
+                assert_eq!(collected(&log), Err(error.clone()), "{what}");
                 assert_eq!(log.read(feed, 1, usize::MAX), Err(error), "{what}");
                 let healthy = Chain::new(3);
                 assert_eq!(log.read(healthy.feed(), 1, usize::MAX), Ok(healthy.clone().events(5)), "{what}");

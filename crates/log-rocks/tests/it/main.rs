@@ -13,6 +13,7 @@ mod writer;
 
 use hostler_events::StoredEvent;
 use hostler_log::{EventLog, LogError};
+use hostler_log_rocks::RocksLog;
 use std::ops::ControlFlow;
 use std::path::Path;
 use tempfile::TempDir;
@@ -29,6 +30,11 @@ fn all(log: &dyn EventLog) -> Result<Vec<StoredEvent>, LogError> {
         ControlFlow::Continue(())
     })?;
     Ok(events)
+}
+
+/// The same, read on several threads.
+fn collected(log: &RocksLog) -> Result<Vec<StoredEvent>, LogError> {
+    log.reader().collect(|event| event)
 }
 
 fn copy(from: &Path, to: &Path) {
