@@ -6,7 +6,7 @@
 
 use super::Node;
 use crate::candidacy::Purpose;
-use crate::{Continuity, Fault};
+use crate::{Continuity, Fault, Message};
 use hostler_events::Frontier;
 use hostler_model::{Mono, Now};
 use std::hash::{Hash, Hasher};
@@ -42,6 +42,26 @@ impl Node {
     #[must_use]
     pub fn is_changing(&self) -> bool {
         self.candidacy.is_some() || self.handover.is_some() || !self.batches.is_empty()
+    }
+
+    /// True where a message can't do anything any more but show that its sender lives.
+    #[must_use]
+    pub fn is_deaf_to(&self, message: &Message, sender: Option<&Self>) -> bool {
+        match message {
+            Message::Push(bytes) => {
+                let events = bytes.iter().filter_map(|b| hostler_events::StoredEvent::parse(b.clone()).ok());
+                events.into_iter().all(|e| self.replica.durable.contains(&e.header().feed, e.header().seq))
+            }
+            Message::Gather { round } => {
+                let waits = |c: &crate::candidacy::Candidacy| c.round == *round && c.waiting.contains(&self.me);
+                !sender.and_then(|s| s.candidacy.as_ref()).is_some_and(waits)
+            }
+            Message::Gathered { round, .. } => self.candidacy.as_ref().is_none_or(|c| c.round != *round),
+            Message::Elect { n, .. } => {
+                *n <= self.replica.highest_n(self.site) || self.replica.votes.contains_key(&(*n, self.me))
+            }
+            _ => false,
+        }
     }
 
     /// Writes what decides its behaviour from here on.

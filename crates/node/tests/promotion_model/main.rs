@@ -34,20 +34,27 @@ struct Run {
     name: &'static str,
     bounds: Bounds,
     fault: Option<Fault>,
-    slow_disks: bool,
+    slow: bool,
     heal_every: u64,
 }
 
 /// Prints what was looked at; gives the names of the properties that do not hold, with the way there.
 fn check(run: &Run, seconds: u64) -> Vec<(&'static str, String)> {
-    let began = Instant::now();
-    let model = Promotions::new(run.bounds, run.fault, run.slow_disks, run.heal_every);
-    let mut checker = model.checker().threads(2).timeout(Duration::from_secs(seconds));
-    if std::env::var("MODEL_FINISH").is_ok() {
-        checker = checker.finish_when(stateright::HasDiscoveries::All);
+    let model = Promotions::new(run.bounds, run.fault, run.slow, run.heal_every);
+    let checker = model.checker().threads(2).timeout(Duration::from_secs(seconds));
+    let checker = checker.finish_when(stateright::HasDiscoveries::AnyFailures);
+    // Breadth first finds the shortest way; depth first needs the least memory.
+    match std::env::var("MODEL_SHORTEST") {
+        Ok(_) => report(run, seconds, &checker.spawn_bfs()),
+        Err(_) => report(run, seconds, &checker.spawn_dfs()),
     }
-    let checker = checker.spawn_bfs().join();
-    let complete = began.elapsed() < Duration::from_secs(seconds);
+}
+
+fn report(run: &Run, seconds: u64, checker: &impl Checker<Promotions>) -> Vec<(&'static str, String)> {
+    let began = Instant::now();
+    while !checker.is_done() && began.elapsed() < Duration::from_secs(seconds) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     println!(
         "{}: {} states ({} made), depth {}, {} healed, {:.1} s{}\n  {:?}",
         run.name,
@@ -56,7 +63,7 @@ fn check(run: &Run, seconds: u64) -> Vec<(&'static str, String)> {
         checker.max_depth(),
         checker.model().healed.load(Ordering::Relaxed),
         began.elapsed().as_secs_f32(),
-        if complete { ", all of them" } else { ", not all of them: time is over" },
+        if checker.is_done() { ", all of them" } else { ", not all of them: time is over" },
         run.bounds,
     );
     let discoveries = checker.discoveries();
@@ -88,7 +95,7 @@ fn explore() {
         epochs: env("EPOCHS", 2),
     };
     let fault = (env("FAULT", 0) > 0).then_some(Fault::VoteSentUnstored);
-    let run = Run { name: "explore", bounds, fault, slow_disks: env("SLOW", 0) > 0, heal_every: env("HEAL", 16) };
+    let run = Run { name: "explore", bounds, fault, slow: env("SLOW", 0) > 0, heal_every: env("HEAL", 128) };
     for (name, path) in check(&run, env("SECONDS", 60)) {
         println!("{name}\n{path}");
     }

@@ -88,9 +88,9 @@ pub(crate) struct Promotions {
 }
 
 impl Promotions {
-    pub(crate) fn new(bounds: Bounds, fault: Option<Fault>, slow_disks: bool, heal_every: u64) -> Self {
+    pub(crate) fn new(bounds: Bounds, fault: Option<Fault>, slow: bool, heal_every: u64) -> Self {
         let (disks, start_ms) = crate::farm();
-        let conduct = Conduct { fault, slow_disks, exact: bounds.restores > 0 };
+        let conduct = Conduct { fault, slow_disks: slow, quick_answers: !slow, exact: bounds.restores > 0 };
         Self { bounds, conduct, disks, start_ms, heal_every, healed: AtomicUsize::new(0) }
     }
 
@@ -253,7 +253,14 @@ impl Model for Promotions {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         match action {
-            Action::Deliver(number, _) => self.deliver(&mut state, number, false),
+            Action::Deliver(number, _) => {
+                self.deliver(&mut state, number, false);
+                // It did nothing: it might as well be lost.
+                let answered = state.network.len() >= last.network.len();
+                if !answered && state.same_machines(last) && state.history == last.history {
+                    return None;
+                }
+            }
             Action::Duplicate(number, _) => {
                 state.used.duplicates += 1;
                 self.deliver(&mut state, number, true);
@@ -285,9 +292,8 @@ impl Model for Promotions {
             }
             Action::Exchange { from, to } => {
                 state.used.exchanges += 1;
-                let before = state.machines.each_ref().map(|m| m.essence);
                 state.exchange(self.conduct, at(from), at(to));
-                if before == state.machines.each_ref().map(|m| m.essence) {
+                if state.same_machines(last) {
                     return None;
                 }
             }

@@ -61,6 +61,10 @@ pub(crate) struct State {
 }
 
 impl State {
+    pub(crate) fn same_machines(&self, other: &Self) -> bool {
+        self.machines.iter().zip(&other.machines).all(|(a, b)| a.essence == b.essence)
+    }
+
     fn essence(&self) -> impl Eq + std::hash::Hash + use<> {
         let machines = self.machines.each_ref().map(|m| m.essence);
         let network: Vec<u64> = self.network.iter().map(|e| e.print).collect();

@@ -24,6 +24,8 @@ pub(crate) struct Conduct {
     pub(crate) fault: Option<Fault>,
     /// Whether also what came from others takes its time to get to the disk.
     pub(crate) slow_disks: bool,
+    /// Whether the answer to a gathering candidate comes at once, or not at all.
+    pub(crate) quick_answers: bool,
     /// Whether the order of a disk matters.
     pub(crate) exact: bool,
 }
@@ -70,7 +72,8 @@ impl State {
                             Message::Heads(_) if heads == Some(index(to)) => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Pull { .. } => {
+                            Message::Pull { .. } => todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message })),
+                            Message::Gathered { .. } if conduct.quick_answers => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
                             Message::Push(_)
@@ -106,6 +109,10 @@ impl State {
                 self.note(conduct, at);
             }
         }
+        // What can't do anything any more might as well be lost.
+        let machines = &self.machines;
+        let node = |n: u8| machines[usize::from(n) - 1].node.as_ref();
+        self.network.retain(|e| node(e.to).is_none_or(|to| !to.is_deaf_to(&e.message, node(e.from))));
         self.network.sort_by_key(|e| e.print);
     }
 
