@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use hostler_events::{Actor, EventRef, Frontier, Hash};
 use hostler_model::{BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Wall};
-use hostler_node::{Command, CommandError, Outcome};
+use hostler_node::{Command, CommandError, Lag, Outcome};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::report::Session;
 use hostler_seating::seat::{NoSeat, Placement, SeatRequest};
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub site: Arc<State>,
     /// The master and its epoch, as far as this broker knows.
     pub master: Option<(BrokerId, Epoch)>,
+    /// Since when it has been the master without a break.
+    pub master_since: Option<Wall>,
     /// Digest of the views.
     pub digest: Hash,
     /// For every feed the last event on the disk.
@@ -41,14 +43,18 @@ pub struct Snapshot {
 }
 
 /// What is known of a broker at this moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BrokerNow {
     /// Whether it is alive, this broker included.
     pub alive: bool,
-    /// Events of this broker's disk that it lacks.
-    pub lag_events: u64,
+    /// What it lacks of what is on this broker's disk; for this broker, of what is on any other's.
+    pub lag: Lag,
     /// How far its clock is behind this broker's, in ms.
     pub clock_behind_ms: i64,
+    /// Its program's version, once it has told it.
+    pub version: Option<String>,
+    /// Logons that it decided within the last hour.
+    pub logons_last_hour: u32,
 }
 
 /// A host as seating sees it.

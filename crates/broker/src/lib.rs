@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod handle;
 mod join;
+mod logons;
 pub mod rest;
 mod run;
 mod serving;

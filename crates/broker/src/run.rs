@@ -24,8 +24,8 @@ use hostler_wire::{
     Arrivals, CloseReason, Connection, Endpoint, EndpointError, EndpointOptions, Member, Roster, Service, Trust, Typed,
 };
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -105,6 +105,7 @@ impl Broker {
             clock,
             snapshot: watch::Sender::new(node::empty_snapshot(config.me, config.site)),
             peers: Peers::default(),
+            logons: Mutex::default(),
         });
         let trusted: Vec<_> = config.trusted.iter().map(|t| (t.id, t.key)).collect();
         let node_config = NodeConfig {

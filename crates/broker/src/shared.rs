@@ -2,9 +2,10 @@
 
 use crate::backend::Snapshot;
 use crate::clock::Clock;
+use crate::logons::Logons;
 use futures::Stream;
 use hostler_model::BrokerId;
-use hostler_wire::messages::peer::PeerFrame;
+use hostler_wire::messages::peer::{About, PeerFrame};
 use hostler_wire::{CloseReason, Connection, MemberKey, Roster, TypedSender};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,12 +28,26 @@ pub(crate) struct Shared {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     /// The links to the other brokers.
     pub(crate) peers: Peers,
+    /// The logons that this broker decided.
+    pub(crate) logons: Mutex<Logons>,
 }
 
 /// There is a new snapshot.
 pub(crate) struct Changed;
 
 impl Shared {
+    /// This broker found a place for somebody.
+    pub(crate) fn count_logon(&self) {
+        self.logons.lock().unwrap_or_else(PoisonError::into_inner).count(self.clock.now().mono);
+    }
+
+    /// What this broker tells the others of itself.
+    pub(crate) fn about(&self) -> About {
+        let now = self.clock.now().mono;
+        let logons_last_hour = self.logons.lock().unwrap_or_else(PoisonError::into_inner).last_hour(now);
+        About { version: env!("CARGO_PKG_VERSION").to_string(), logons_last_hour }
+    }
+
     /// Says when there is a new snapshot.
     pub(crate) fn changes(&self) -> impl Stream<Item = Changed> + use<> {
         futures::stream::unfold(self.snapshot.subscribe(), |mut changes| async move {

@@ -35,6 +35,8 @@ pub const HELD_AHEAD_MS: u64 = 60_000;
 pub const CLOCK_WARN_MS: u64 = 500;
 /// How far a broker's clock may be ahead of the peers' median, in ms, before it refuses to author.
 pub const CLOCK_REFUSE_AHEAD_MS: u64 = 60_000;
+/// How old what a broker lacks may be, in ms, before it is called lagging.
+pub const LAGGING_MS: u64 = 5_000;
 /// How long a command waits for a peer's disk before it answers, in ms.
 pub const DURABILITY_WAIT_MS: u64 = 250;
 /// How long an agent holds a seat that nobody takes, in ms, and how long a ticket can start a session.

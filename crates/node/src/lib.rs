@@ -25,4 +25,4 @@ pub use found::{Founding, found};
 pub use incarnation::Continuity;
 pub use members::Members;
 pub use message::{Heads, Message};
-pub use node::{Input, Node, NodeConfig, Output};
+pub use node::{Input, Lag, Node, NodeConfig, Output};

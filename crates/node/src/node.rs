@@ -7,6 +7,7 @@ mod election;
 #[cfg(feature = "planted-faults")]
 mod essence;
 mod mastership;
+mod peers;
 mod replication;
 
 use crate::candidacy::Candidacy;
@@ -22,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use election::Election;
+pub use peers::Lag;
+
 use mastership::Handover;
 
 /// How often peers compare heads, in ms.
@@ -168,6 +171,8 @@ pub struct Node {
     batches: BTreeMap<u64, Batch>,
     next_number: u64,
     next_heads: Mono,
+    /// Since when this broker has lacked what others have.
+    behind_since: Option<Mono>,
     digest: Option<(Frontier, Hash)>,
     /// How many events the last checkpoint covers.
     saved_events: u64,
@@ -233,6 +238,7 @@ impl Node {
             batches: BTreeMap::new(),
             next_number: 1,
             next_heads: now.mono,
+            behind_since: None,
             digest: None,
             saved_events: 0,
             alarmed: BTreeSet::new(),
@@ -328,18 +334,6 @@ impl Node {
         self.author.feed().incarnation
     }
 
-    /// How many events of this broker's disk a peer is known to lack, and how far its clock is behind ours in ms.
-    #[must_use]
-    pub fn peer_lag(&self, peer: BrokerId) -> Option<(u64, i64)> {
-        let peer = self.peers.get(&peer)?;
-        let heads = peer.heads.as_ref()?;
-        let at = |f: &Frontier, feed: &Feed| f.0.get(feed).map_or(0, |(seq, _)| *seq);
-        let lacks = |(feed, (seq, _)): (&Feed, &(u64, Hash))| {
-            seq.saturating_sub(at(&heads.durable, feed).max(at(&peer.stored, feed)))
-        };
-        Some((self.replica.durable.0.iter().map(lacks).sum(), peer.behind_ms))
-    }
-
     /// Digest of the views, computed where it is asked for.
     pub fn digest(&mut self) -> Hash {
         match &self.digest {
@@ -399,6 +393,7 @@ impl Node {
             for to in linked {
                 self.send_heads(now, to);
             }
+            self.watch_own_lag(now.mono);
             if self.replica.release_held(now.wall, self.author.clock_mut()) {
                 self.out.push_back(Output::Changed);
             }

@@ -9,11 +9,11 @@ use crate::shared::Shared;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use hostler_events::{Actor as Who, Frontier};
 use hostler_log_rocks::{LogHandle, RocksReader};
-use hostler_model::{BrokerId, Epoch, Feed, GatewayId, MemberRole, Now, PublicKey, SiteId, Thing, limits};
+use hostler_model::{BrokerId, Epoch, Feed, GatewayId, MemberRole, Mono, Now, PublicKey, SiteId, Thing, Wall, limits};
 use hostler_node::{Command, CommandError, Input, Node, Outcome, Output};
 use hostler_views::{Entry, State};
 use hostler_wire::DatagramError;
-use hostler_wire::messages::peer::PeerFrame;
+use hostler_wire::messages::peer::{About, PeerFrame};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ pub(crate) const MAILBOX: usize = 4_096;
 const ALARMS: usize = 64;
 /// How often readers get a fresh look at the other brokers, in ms.
 const REFRESH_MS: u64 = 1_000;
+/// What a broker told of its logons counts for so long, in ms.
+const HOUR_MS: u64 = 3_600_000;
 /// Copying the state for readers may take this share of the time at most: one part in so many.
 const PUBLISH_SHARE: u32 = 8;
 
@@ -51,6 +53,8 @@ pub(crate) enum FromPeer {
     Down(BrokerId),
     /// The peer says something.
     Says(BrokerId, Box<hostler_node::Message>),
+    /// The peer tells of itself.
+    Tells(BrokerId, About),
 }
 
 /// A gateway's link is up and carries so many connections, or it is gone.
@@ -101,6 +105,10 @@ pub(crate) struct NodeActor {
     main: Arc<State>,
     own: Arc<State>,
     gateways: BTreeMap<GatewayId, u32>,
+    /// What the other brokers told of themselves, and when.
+    told: BTreeMap<BrokerId, (About, Mono)>,
+    /// The master's epoch for which this was found out, and since when it has been the master.
+    master_since: Option<(Epoch, Option<Wall>)>,
     alarms: Vec<(String, String)>,
     timer: Option<SpawnHandle>,
     _ends_process: EndsProcess,
@@ -133,6 +141,8 @@ impl NodeActor {
             main: Arc::default(),
             own: Arc::default(),
             gateways: BTreeMap::new(),
+            told: BTreeMap::new(),
+            master_since: None,
             alarms: Vec::new(),
             timer: None,
             _ends_process: EndsProcess("broker's actor"),
@@ -245,12 +255,10 @@ impl NodeActor {
         } else if let Some(main) = views.main() {
             self.main = Arc::new(main.clone());
         }
-        let alive = self.node.alive();
-        let members = self.own.order.iter().map(|id| {
-            let (lag_events, clock_behind_ms) = self.node.peer_lag(*id).unwrap_or_default();
-            (*id, BrokerNow { alive: alive.contains(id), lag_events, clock_behind_ms })
-        });
-        let brokers = members.collect();
+        let own = self.own.clone();
+        let brokers = own.order.iter().map(|id| (*id, self.broker_now(*id))).collect();
+        self.told.retain(|id, _| own.order.contains(id));
+        let views = self.node.views();
         let events = views.timelines().map(|(_, t)| t.entries().len() as u64).sum();
         self.set_roster();
         let snapshot = Snapshot {
@@ -259,6 +267,7 @@ impl NodeActor {
             main: self.main.clone(),
             site: self.own.clone(),
             master: self.node.master(),
+            master_since: self.master_since(),
             digest: self.node.digest(),
             durable: self.node.durable().clone(),
             brokers,
@@ -270,6 +279,37 @@ impl NodeActor {
         self.changed = false;
         self.published_at = Some(Instant::now());
         self.publishing_took = start.elapsed();
+    }
+
+    fn broker_now(&self, broker: BrokerId) -> BrokerNow {
+        let now = self.now();
+        if broker == self.shared.me {
+            let About { version, logons_last_hour } = self.shared.about();
+            let lag = self.node.own_lag(now.mono);
+            return BrokerNow { alive: true, lag, clock_behind_ms: 0, version: Some(version), logons_last_hour };
+        }
+        let told = self.told.get(&broker);
+        let recent = told.filter(|(_, at)| now.mono.since(*at) < HOUR_MS);
+        BrokerNow {
+            alive: self.node.alive().contains(&broker),
+            lag: self.node.peer_lag(broker, now.wall).unwrap_or_default(),
+            clock_behind_ms: self.node.clock_behind_ms(broker).unwrap_or_default(),
+            version: told.map(|(about, _)| about.version.clone()),
+            logons_last_hour: recent.map_or(0, |(about, _)| about.logons_last_hour),
+        }
+    }
+
+    /// Found out once for each epoch: it takes a look at the whole log.
+    fn master_since(&mut self) -> Option<Wall> {
+        let (_, epoch) = self.node.master()?;
+        match self.master_since {
+            Some((known, since)) if known == epoch => since,
+            _ => {
+                let since = self.node.master_since();
+                self.master_since = Some((epoch, since));
+                since
+            }
+        }
     }
 
     /// Who may connect: exactly the keys that the views hold now.
@@ -328,6 +368,7 @@ impl Actor for NodeActor {
         ctx.set_mailbox_capacity(MAILBOX);
         // How far the others are behind changes without an event.
         ctx.run_interval(Duration::from_millis(REFRESH_MS), |me, ctx| {
+            me.shared.peers.tell_all(&PeerFrame::About(me.shared.about()));
             me.changed = true;
             me.drain(ctx);
         });
@@ -367,6 +408,11 @@ impl Handler<FromPeer> for NodeActor {
             FromPeer::Up(peer) => Input::Linked(peer),
             FromPeer::Down(peer) => Input::Unlinked(peer),
             FromPeer::Says(from, message) => Input::Message { from, message: *message },
+            FromPeer::Tells(from, mut about) => {
+                about.version = about.version.chars().take(limits::NAME_BYTES).collect();
+                self.told.insert(from, (about, self.now().mono));
+                return;
+            }
         };
         self.handle_input(input, ctx);
     }
@@ -448,6 +494,7 @@ pub(crate) fn empty_snapshot(me: BrokerId, site_id: SiteId) -> Arc<Snapshot> {
         main: Arc::default(),
         site: Arc::default(),
         master: None,
+        master_since: None,
         digest: hostler_events::Hash::ZERO,
         durable: Frontier::default(),
         brokers: BTreeMap::new(),

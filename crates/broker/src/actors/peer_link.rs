@@ -99,6 +99,11 @@ async fn read(
             PeerFrame::Seated { request, .. } | PeerFrame::Taken { request, .. } => {
                 shared.peers.answered(peer, request, frame);
             }
+            PeerFrame::About(about) => {
+                if node.send(FromPeer::Tells(peer, about)).await.is_err() {
+                    return;
+                }
+            }
             PeerFrame::Unreachable { host, seat } => handle.unreachable_here(host, seat),
             PeerFrame::Seat { .. } | PeerFrame::Take { .. } => {
                 // Without room the question goes unanswered, and the asker goes on to the next broker.

@@ -155,6 +155,9 @@ impl SiteActor {
                 self.tell(host, BrokerToAgent::Release { seat });
             }
             SiteOutput::Reply { token, result } => {
+                if result.is_ok() {
+                    self.shared.count_logon();
+                }
                 if let Some(waiting) = self.waiting.remove(&token) {
                     let _ = waiting.send(result);
                 }

@@ -39,6 +39,7 @@ pub(crate) fn snapshot(key: &MemberKey) -> Snapshot {
         main: state.clone(),
         site: state,
         master: None,
+        master_since: None,
         digest: Hash::ZERO,
         durable: Frontier::default(),
         brokers: BTreeMap::new(),

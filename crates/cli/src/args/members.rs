@@ -27,6 +27,11 @@ pub(crate) enum BrokerCommand {
 pub(crate) enum BrokerAsk {
     /// All brokers of the site, by priority
     List,
+    /// All that is known of one broker
+    Show {
+        /// Its name or id
+        broker: String,
+    },
     /// Let a broker take work again; a standby becomes active
     Enable {
         /// Its name or id

@@ -130,9 +130,11 @@ mod tests {
             id: String::new(),
             name: String::new(),
             priority: 1,
+            state: "active".into(),
             master: false,
             enabled: true,
             standby: false,
+            serving: true,
             alive: true,
             answers: false,
             fingerprint: fingerprint(n).to_string(),
@@ -142,9 +144,14 @@ mod tests {
                 agent: String::new(),
                 peer: String::new(),
             },
+            version: None,
+            logons_last_hour: 0,
+            logon_share_permille: None,
             lag_events: 0,
+            lag_ms: 0,
             clock_behind_ms: 0,
             joined_ms: 0,
+            master_since_ms: None,
         };
         let known = |n, address: &str| KnownBroker::new(address.parse().unwrap(), fingerprint(n));
         let all = [row(1, "b1:20002"), row(2, "b2:20002"), row(3, "no address")];

@@ -1,11 +1,13 @@
 //! Brokers, session hosts and gateways.
 
+mod brokers;
+
 use crate::args::{BrokerAsk, GatewayAsk, HostAsk, HostChangeArgs, PromoteArgs};
 use crate::context::{Context, now_ms};
 use crate::failure::Failure;
 use crate::table::{Details, Table};
 use crate::times;
-use hostler_broker::rest::brokers::{BrokerRow, Force, Promotion};
+use hostler_broker::rest::brokers::{Force, Promotion};
 use hostler_broker::rest::gateways::GatewayRow;
 use hostler_broker::rest::hosts::{HostChange, HostRow};
 use hostler_model::PerMille;
@@ -15,10 +17,10 @@ use reqwest::Method;
 pub(super) async fn broker(context: &Context, command: &BrokerAsk) -> Result<(), Failure> {
     match command {
         BrokerAsk::List => {
-            let headings = [">#", "NAME", "ROLE", "STATE", "ADDRESS", ">LAG", ">CLOCK", "FINGERPRINT"];
-            let table = Table::new(&headings, "There are no brokers.");
-            context.rows(context.get(&["brokers"]).await?, table, broker_row)
+            let (table, now) = (brokers::table(), now_ms());
+            context.rows(context.get(&["brokers"]).await?, table, |row, table| brokers::row(&row, now, table))
         }
+        BrokerAsk::Show { broker } => brokers::show(context, broker).await,
         BrokerAsk::Enable { broker } => {
             let answer = tell_broker(context, broker, "enable").await?;
             context.done(answer, &format!("Broker {broker} takes work"))
@@ -129,25 +131,6 @@ pub(super) async fn host(context: &Context, command: &HostAsk) -> Result<(), Fai
 
 async fn change(context: &Context, host: &str, change: &HostChange) -> Result<serde_json::Value, Failure> {
     context.order(Method::PATCH, &["hosts", host], Some(change)).await
-}
-
-fn broker_row(row: BrokerRow, table: &mut Table) {
-    let role = if row.master { "master" } else { "broker" };
-    let state = match (row.alive, row.enabled, row.standby) {
-        (false, ..) => "down",
-        (_, false, _) => "disabled",
-        (_, _, true) => "standby",
-        _ => "up",
-    };
-    let name = if row.answers { format!("{} (answers)", row.name) } else { row.name };
-    // What was last heard of a broker that is down says nothing about now.
-    let (lag, clock) = match (row.answers, row.alive) {
-        (true, _) => (String::new(), String::new()),
-        (_, false) => ("–".into(), "–".into()),
-        _ => (row.lag_events.to_string(), format!("{} ms", row.clock_behind_ms.saturating_neg())),
-    };
-    let priority = row.priority.to_string();
-    table.row([priority, name, role.into(), state.into(), row.addresses.access, lag, clock, row.fingerprint]);
 }
 
 fn host_row(row: HostRow, table: &mut Table) {

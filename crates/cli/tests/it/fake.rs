@@ -78,6 +78,7 @@ impl Fake {
             main: Arc::default(),
             site: Arc::default(),
             master: None,
+            master_since: None,
             digest: Hash::ZERO,
             durable: Default::default(),
             brokers: BTreeMap::from([(me, BrokerNow { alive: true, ..BrokerNow::default() })]),

@@ -52,4 +52,15 @@ pub enum PeerFrame {
         /// The seat.
         seat: SeatId,
     },
+    /// Every second: what only the sender knows of itself.
+    About(About),
+}
+
+/// What only a broker itself knows of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct About {
+    /// Its program's version.
+    pub version: String,
+    /// Logons that it decided within the last hour; since its start, where that is less long ago.
+    pub logons_last_hour: u32,
 }

@@ -1,5 +1,7 @@
 //! Brokers of the site.
 
+mod rows;
+
 use super::{Answer, CommandReply, command};
 use crate::rest::caller::Caller;
 use crate::rest::problem::Problem;
@@ -7,7 +9,6 @@ use crate::rest::server::Rest;
 use actix_web::{delete, get, post, web};
 use hostler_events::payload::Role;
 use hostler_node::Command;
-use hostler_wire::Fingerprint;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,12 +21,16 @@ pub struct BrokerRow {
     pub name: String,
     /// Its place in the list of those who may become master; 1 is the first.
     pub priority: u32,
+    /// In a word: `unreachable`, `lagging`, `disabled`, `master`, `standby`, `active`; the first of these that it is.
+    pub state: String,
     /// Whether it is the master.
     pub master: bool,
     /// Whether it takes work.
     pub enabled: bool,
     /// Whether it takes work only when an active one is gone.
     pub standby: bool,
+    /// Whether users are seated by it now: what is enabled and alive, and standbys where they are needed.
+    pub serving: bool,
     /// Whether it is alive, as the broker that answers sees it.
     pub alive: bool,
     /// Whether it is the one that answers.
@@ -34,12 +39,23 @@ pub struct BrokerRow {
     pub fingerprint: String,
     /// Where it listens.
     pub addresses: Addresses,
-    /// Events that it lacks.
+    /// Its program's version, as it told; nothing where it has not been heard since the one that answers started.
+    pub version: Option<String>,
+    /// Logons that it decided within the last hour; since its start, where that is less long ago.
+    pub logons_last_hour: u32,
+    /// Its share of all brokers' logons of the last hour, in thousandths; nothing where there were none.
+    pub logon_share_permille: Option<u16>,
+    /// Events that it lacks of what is on the disk of the one that answers; of that one's own, those that it lacks of
+    /// what any other has.
     pub lag_events: u64,
+    /// How old the oldest of them is, in ms; of the one that answers, for how long it has lacked any.
+    pub lag_ms: u64,
     /// How far its clock is behind that of the one that answers, in ms.
     pub clock_behind_ms: i64,
     /// Since when it is a member, in ms since 1970.
     pub joined_ms: u64,
+    /// Since when it has been the master without a break, in ms since 1970.
+    pub master_since_ms: Option<u64>,
 }
 
 /// Where a broker listens.
@@ -82,33 +98,7 @@ pub struct Force {
 #[get("/brokers")]
 pub(crate) async fn list(caller: Caller) -> Answer<Vec<BrokerRow>> {
     caller.needs(Role::Auditor)?;
-    let now = &caller.snapshot;
-    let rows = now.site.order.iter().zip(1..).filter_map(|(id, priority)| {
-        let broker = now.site.brokers.get(id)?;
-        let known = now.brokers.get(id).copied().unwrap_or_default();
-        let at = &broker.addresses;
-        Some(BrokerRow {
-            id: id.to_string(),
-            name: broker.name.to_string(),
-            priority,
-            master: now.master.is_some_and(|(master, _)| master == *id),
-            enabled: broker.enabled,
-            standby: broker.standby,
-            alive: known.alive,
-            answers: *id == now.me,
-            fingerprint: Fingerprint::of(&broker.key).to_string(),
-            addresses: Addresses {
-                join: at.join.to_string(),
-                access: at.access.to_string(),
-                agent: at.agent.to_string(),
-                peer: at.peer.to_string(),
-            },
-            lag_events: known.lag_events,
-            clock_behind_ms: known.clock_behind_ms,
-            joined_ms: broker.joined.wall.0,
-        })
-    });
-    Ok(web::Json(rows.collect()))
+    Ok(web::Json(rows::rows(&caller.snapshot)))
 }
 
 /// Let a broker take work again; a standby becomes active.
