@@ -114,6 +114,10 @@ events! {
     11 "site.created" v 1 Structural Halt SiteCreated;
     /// A farm-wide setting changed.
     12 "setting.set" v 1 Structural Skip SettingSet;
+    /// A site's first broker joined.
+    13 "site.founded" v 1 Structural Halt SiteFounded;
+    /// A token was given out for a site's first broker.
+    14 "site.opened" v 1 Structural Halt SiteOpened;
     /// A broker joined.
     20 "broker.joined" v 1 Structural Halt BrokerJoined;
     /// A broker takes work.
@@ -191,6 +195,8 @@ impl Event {
             E::Promoted(_) | E::Resumed(_) | E::FarmCreated(_) | E::SettingSet(_) | E::PolicySet(_) => Vec::new(),
             E::Sealed(_) | E::Voted(_) => Vec::new(),
             E::SiteCreated(e) => vec![Thing::Site(e.site)],
+            E::SiteFounded(e) => vec![Thing::Site(e.site), Thing::Token(e.token)],
+            E::SiteOpened(e) => vec![Thing::Token(e.token), Thing::Site(e.site)],
             E::BrokerJoined(e) => vec![Thing::Broker(e.broker)],
             E::BrokerEnabled(e) => vec![Thing::Broker(e.broker)],
             E::BrokerDisabled(e) => vec![Thing::Broker(e.broker)],

@@ -18,7 +18,8 @@ mod views;
 pub use lane::{Lane, Note};
 pub use loaded::Loaded;
 pub use records::{
-    Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Settlement, Site, User,
+    Admin, ApiToken, Broker, Field, Founder, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Settlement, Site,
+    User,
 };
 pub use rules::Rules;
 pub use state::State;

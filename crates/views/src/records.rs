@@ -3,7 +3,7 @@
 use hostler_events::EventRef;
 use hostler_events::payload::{Audience, BrokerAddresses, Grant, PromotionKind};
 use hostler_model::{
-    Address, AdminId, BrokerId, Epoch, Hlc, HostId, Launch, MemberRole, Name, PublicKey, UserId, UserName, Wall,
+    Address, AdminId, BrokerId, Epoch, Hlc, HostId, Launch, MemberRole, Name, PublicKey, SiteId, UserId, UserName, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,21 @@ pub struct Site {
     pub name: Name,
     /// Since when.
     pub created: Hlc,
+    /// The broker that joined as its first; `None` for the main site, and until there is one.
+    pub founder: Option<Founder>,
+}
+
+/// The first broker of a site, as the main site knows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Founder {
+    /// The broker.
+    pub broker: BrokerId,
+    /// Its name.
+    pub name: Name,
+    /// Its key when it joined.
+    pub key: PublicKey,
+    /// Where it listened then.
+    pub addresses: BrokerAddresses,
 }
 
 /// Who is master, and since when.
@@ -167,6 +182,8 @@ pub struct Admin {
 pub struct JoinToken {
     /// What may join with it.
     pub role: MemberRole,
+    /// The site whose first broker joins with it; `None` for one that joins this site.
+    pub founds: Option<SiteId>,
     /// Where alone it can be redeemed.
     pub issuer: BrokerId,
     /// What proves the secret.

@@ -127,9 +127,26 @@ impl State {
     /// The highest role that an enabled administrator has in a site; asked of the main site's state.
     #[must_use]
     pub fn role_of(&self, admin: AdminId, site: SiteId) -> Option<Role> {
+        self.best_role(admin, |grant| grant.site.is_none_or(|s| s == site))
+    }
+
+    /// The highest role that an enabled administrator has in the whole farm, not in single sites; asked of the main
+    /// site's state.
+    #[must_use]
+    pub fn farm_role_of(&self, admin: AdminId) -> Option<Role> {
+        self.best_role(admin, |grant| grant.site.is_none())
+    }
+
+    /// The highest role that an enabled administrator has anywhere; asked of the main site's state.
+    #[must_use]
+    pub fn role_anywhere_of(&self, admin: AdminId) -> Option<Role> {
+        self.best_role(admin, |_| true)
+    }
+
+    fn best_role(&self, admin: AdminId, counts: impl Fn(&Grant) -> bool) -> Option<Role> {
         let admin = self.admins.get(&admin).filter(|a| a.enabled)?;
-        let here = admin.grants.iter().filter(|g| g.site.is_none_or(|s| s == site)).map(|g| g.role);
-        here.filter(|role| *role != Role::Promoter).max()
+        let roles = admin.grants.iter().filter(|g| counts(g)).map(|g| g.role);
+        roles.filter(|role| *role != Role::Promoter).max()
     }
 
     /// True where an enabled administrator may force a promotion in a site; asked of the main site's state.
@@ -183,5 +200,6 @@ fn creates(event: &Event) -> bool {
             | Event::UserAdded(_)
             | Event::GroupAdded(_)
             | Event::TokenCreated(_)
+            | Event::SiteOpened(_)
     )
 }

@@ -4,7 +4,7 @@ mod saved;
 
 pub use saved::{SAVED_BYTES, SavedViews, SavedViewsError};
 
-use crate::{Loaded, State, Timeline};
+use crate::{Founder, Loaded, State, Timeline};
 use hostler_events::{EventRef, Hash};
 use hostler_model::{BrokerId, PublicKey, SiteId};
 use std::collections::BTreeMap;
@@ -60,6 +60,23 @@ impl Views {
     /// All sites' events.
     pub fn timelines(&self) -> impl Iterator<Item = (&SiteId, &Timeline)> {
         self.sites.iter()
+    }
+
+    /// The site of a broker that is or was a member, or is about to begin a site.
+    #[must_use]
+    pub fn home(&self, broker: BrokerId) -> Option<SiteId> {
+        let listed = self.sites.iter().find(|(_, t)| t.state().brokers.contains_key(&broker)).map(|(site, _)| *site);
+        let founded = || {
+            let is_founder = |s: &&SiteId| self.founder(**s).is_some_and(|f| f.broker == broker);
+            self.main()?.sites.keys().find(is_founder).copied()
+        };
+        listed.or_else(founded)
+    }
+
+    /// The broker that joined as the first of a site other than the main one.
+    #[must_use]
+    pub fn founder(&self, site: SiteId) -> Option<&Founder> {
+        self.main()?.sites.get(&site)?.founder.as_ref()
     }
 
     /// A broker's key, as the views have it; former members' too, since their events stay.

@@ -71,6 +71,38 @@ pub struct SiteCreated {
     pub name: Name,
 }
 
+/// A token was given out with which the first broker of a site joins.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SiteOpened {
+    /// The site.
+    pub site: SiteId,
+    /// The token's id.
+    pub token: TokenId,
+    /// The broker of the main site where it can be redeemed.
+    pub issuer: BrokerId,
+    /// What proves the secret.
+    pub verifier: [u8; 32],
+    /// Until when.
+    pub expires: Wall,
+}
+
+/// A site's first broker joined. It begins the site itself, in its own feed: a broker writes for its own site only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SiteFounded {
+    /// The site.
+    pub site: SiteId,
+    /// The broker.
+    pub broker: BrokerId,
+    /// Its key: nobody in the farm could check what it writes without it.
+    pub key: PublicKey,
+    /// With which token.
+    pub token: TokenId,
+    /// The broker's name.
+    pub name: Name,
+    /// Where it listens.
+    pub addresses: BrokerAddresses,
+}
+
 /// Where a broker listens: one port per level of trust.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BrokerAddresses {

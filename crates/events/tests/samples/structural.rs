@@ -47,11 +47,30 @@ fn farm() -> Vec<Sample> {
     let setting = |value: Option<&str>| {
         Event::SettingSet(SettingSet { key: "sessions.one_per_user".to_string(), value: value.map(str::to_string) })
     };
+    let founded = |host: &str, text: &str| {
+        let at = |port: u16| address(&format!("{host}:{port}"));
+        Event::SiteFounded(SiteFounded {
+            site: SITE,
+            broker: broker(9),
+            key: public(9),
+            token: TOKEN,
+            name: name(text),
+            addresses: BrokerAddresses { join: at(250), access: at(251), agent: at(65_535), peer: at(1) },
+        })
+    };
+    let opened = |n: u8, expires| {
+        let site = SiteId([n; 16]);
+        Event::SiteOpened(SiteOpened { site, token: TOKEN, issuer: broker(n), verifier: [n; 32], expires })
+    };
     vec![
         v1("full", Event::FarmCreated(FarmCreated { name: name("Büro (Köln)") })),
         v1("least", Event::FarmCreated(FarmCreated { name: name("f") })),
         v1("full", Event::SiteCreated(SiteCreated { site: SITE, name: name("Main site") })),
         v1("least", Event::SiteCreated(SiteCreated { site: SiteId([0; 16]), name: name("s") })),
+        v1("full", founded("broker-9.example.org", "broker-9")),
+        v1("least", founded("[::1]", "b")),
+        v1("full", opened(9, Wall(1_800_000_000_000))),
+        v1("least", opened(0, Wall(0))),
         v1("full", setting(Some("false"))),
         v1("least", setting(None)),
         v1("empty", Event::SettingSet(SettingSet { key: String::new(), value: Some(String::new()) })),

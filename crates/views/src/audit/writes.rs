@@ -32,6 +32,8 @@ pub(super) fn writes(event: &Event) -> Vec<Writes> {
         E::Resumed(_) | E::Voted(_) => Vec::new(),
         E::FarmCreated(_) => vec![whole(Subject::Farm)],
         E::SiteCreated(e) => vec![all(Thing::Site(e.site))],
+        E::SiteOpened(e) => vec![all(Thing::Token(e.token))],
+        E::SiteFounded(e) => vec![part(Thing::Site(e.site), &["founder"]), part(Thing::Token(e.token), &["used"])],
         E::SettingSet(e) => vec![whole(Subject::Setting(e.key.clone()))],
         E::BrokerJoined(e) => {
             let token = e.token.map(|token| part(Thing::Token(token), &["used"]));

@@ -3,12 +3,12 @@
 use super::State;
 use crate::names::Names;
 use crate::records::{
-    Admin, ApiToken, Broker, Field, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Site, User,
+    Admin, ApiToken, Broker, Field, Founder, Gateway, Group, Host, Item, JoinToken, Mastership, Seal, Site, User,
 };
 use crate::{Loaded, Note};
 use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, Promoted, PromotionKind};
 use hostler_events::{Event, EventRef};
-use hostler_model::{AdminId, BrokerId, Name, Thing, TokenId};
+use hostler_model::{AdminId, BrokerId, MemberRole, Name, Thing, TokenId};
 use std::collections::BTreeMap;
 
 impl State {
@@ -42,7 +42,28 @@ impl State {
             Event::FarmCreated(e) => self.farm = Some(e.name.clone()),
             Event::SiteCreated(e) => {
                 let name = self.name(Thing::Site(e.site), &e.name, notes);
-                self.sites.insert(e.site, Site { name, created: at });
+                self.sites.insert(e.site, Site { name, created: at, founder: None });
+            }
+            Event::SiteOpened(e) => {
+                let token = JoinToken {
+                    role: MemberRole::Broker,
+                    founds: Some(e.site),
+                    issuer: e.issuer,
+                    verifier: e.verifier,
+                    expires: e.expires,
+                    used: None,
+                    revoked: false,
+                    created: at,
+                };
+                self.tokens.insert(e.token, token);
+            }
+            Event::SiteFounded(e) => {
+                if let Some(site) = self.sites.get_mut(&e.site) {
+                    // A later one takes the place of one that never came up: who may say so was decided by the author.
+                    let (broker, name, key) = (e.broker, e.name.clone(), e.key);
+                    site.founder = Some(Founder { broker, name, key, addresses: e.addresses.clone() });
+                }
+                self.use_token(Some(e.token), me);
             }
             Event::SettingSet(e) => set(&mut self.settings, &e.key, e.value.clone()),
             Event::BrokerJoined(e) => {
@@ -261,6 +282,7 @@ impl State {
             Event::TokenCreated(e) => {
                 let token = JoinToken {
                     role: e.role,
+                    founds: None,
                     issuer: e.issuer,
                     verifier: e.verifier,
                     expires: e.expires,
