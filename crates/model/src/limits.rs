@@ -16,6 +16,8 @@ pub const EVENT_BYTES: usize = 64 * 1024;
 pub const FRAME_BYTES: usize = 1024 * 1024;
 /// A chunk of events that one broker sends to another, in bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Sites in a farm: the brokers of all of them link to each other.
+pub const SITES_PER_FARM: usize = 16;
 /// Brokers in a site, beyond which no more are taken in.
 pub const BROKERS_PER_SITE: usize = 9;
 /// Active brokers in a site, beyond which the traffic that grows with the square is worth a warning, and new ones start

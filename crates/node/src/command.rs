@@ -30,6 +30,24 @@ pub struct ItemSpec {
 /// One command. Things are given by name or id, as people write them; whoever carries it out looks them up.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Command {
+    /// Begins a site, which has no brokers yet.
+    AddSite {
+        /// Its name.
+        name: Name,
+    },
+    /// A token was made for the first broker of a site; the secret stays where it was made.
+    OpenSite {
+        /// Which site.
+        site: String,
+        /// The token's id.
+        token: TokenId,
+        /// The broker of the main site where it can be redeemed.
+        issuer: BrokerId,
+        /// What proves the secret.
+        verifier: [u8; 32],
+        /// Until when.
+        expires: Wall,
+    },
     /// A token was made; the secret stays where it was made.
     CreateToken {
         /// Its id.
@@ -279,6 +297,8 @@ impl Command {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Self::AddSite { .. } => "add site",
+            Self::OpenSite { .. } => "open site",
             Self::CreateToken { .. } => "create token",
             Self::RevokeToken { .. } => "revoke token",
             Self::JoinBroker { .. } => "join broker",
@@ -314,11 +334,32 @@ impl Command {
         }
     }
 
+    /// True for what belongs to the farm and not to one of its sites: the main site carries it out. Whether a token that
+    /// is revoked is one of the farm's takes the views.
+    #[must_use]
+    pub fn is_farm_wide(&self) -> bool {
+        match self {
+            Self::AddSite { .. }
+            | Self::OpenSite { .. }
+            | Self::AddAdmin { .. }
+            | Self::GrantAdmin { .. }
+            | Self::SetPassword { .. }
+            | Self::DisableAdmin { .. }
+            | Self::EnableAdmin { .. }
+            | Self::RemoveAdmin { .. }
+            | Self::CreateApiToken { .. } => true,
+            Self::Set { key, .. } => key.parse::<SettingKey>().is_ok(),
+            _ => false,
+        }
+    }
+
     /// The class of the events that it becomes.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::JoinBroker { .. }
+            Self::AddSite { .. }
+            | Self::OpenSite { .. }
+            | Self::JoinBroker { .. }
             | Self::EnableBroker { .. }
             | Self::DisableBroker { .. }
             | Self::MoveBroker { .. }
@@ -403,6 +444,14 @@ pub enum CommandError {
         /// Its name.
         master: String,
     },
+    /// Only brokers of another site may, and none of them answers.
+    #[error("only brokers of site {site} can do this, and {why}")]
+    SiteUnreachable {
+        /// Its name.
+        site: String,
+        /// What is known of them.
+        why: String,
+    },
     /// It was sent to the master, which did not answer in time: it may have been carried out.
     #[error(
         "the master, {master}, took the command and has not answered; look whether it was carried out before you repeat it"
@@ -471,6 +520,7 @@ impl CommandError {
             Self::Forbidden { .. } => "forbidden",
             Self::Invalid(_) => "invalid",
             Self::MasterUnreachable { .. } => "master_unreachable",
+            Self::SiteUnreachable { .. } => "site_unreachable",
             Self::Unanswered { .. } => "unanswered",
             Self::MasterLost(_) => "master_lost",
             Self::Removed => "removed",

@@ -3,19 +3,21 @@
 use crate::{Command, CommandError, Outcome};
 use bytes::Bytes;
 use hostler_events::{Actor, Frontier, Hash};
-use hostler_model::{BrokerId, Epoch, Feed, Wall};
+use hostler_model::{BrokerId, Epoch, Feed, SiteId, Wall};
 use serde::{Deserialize, Serialize};
 
 /// What a node has on its disk, and what it makes of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Heads {
+    /// Its site: epochs of different sites say nothing about each other.
+    pub site: SiteId,
     /// For every feed the last event on its disk.
     pub durable: Frontier,
     /// What it has folded; digests are compared only where this is equal.
     pub folded: Frontier,
     /// Digest of its views.
     pub digest: Hash,
-    /// The highest epoch that it has seen.
+    /// The highest epoch of its site that it has seen.
     pub epoch: Epoch,
     /// Its wall clock.
     pub wall: Wall,
@@ -50,6 +52,8 @@ pub enum Message {
     Gather {
         /// The sender's number for it.
         round: u64,
+        /// Whose promotion.
+        site: SiteId,
     },
     /// Answer to [`Message::Gather`].
     Gathered {
@@ -57,7 +61,7 @@ pub enum Message {
         round: u64,
         /// For every feed the last event on the disk.
         durable: Frontier,
-        /// The highest number of any epoch that was seen, held ones included.
+        /// The highest number of any epoch of that site that was seen, held ones included.
         highest: u64,
     },
     /// Vote for me: the answer is an event in the voter's feed.

@@ -6,9 +6,11 @@ mod commands;
 mod election;
 #[cfg(feature = "planted-faults")]
 mod essence;
+mod founding;
 mod mastership;
 mod peers;
 mod replication;
+mod routing;
 
 use crate::candidacy::Candidacy;
 use crate::heard::Heard;
@@ -57,6 +59,18 @@ pub struct NodeConfig {
 pub enum Input {
     /// Somebody wants something done; the answer carries the same token.
     Command {
+        /// The shell's number for it.
+        token: u64,
+        /// Who wants it.
+        actor: Actor,
+        /// What.
+        command: Box<Command>,
+    },
+    /// Somebody wants something done in a site, which may be another than this broker's; the answer carries the same
+    /// token.
+    CommandIn {
+        /// Which site.
+        site: SiteId,
         /// The shell's number for it.
         token: u64,
         /// Who wants it.
@@ -254,7 +268,8 @@ impl Node {
     pub fn handle(&mut self, now: Now, input: Input) {
         self.heard.watch_clock(now);
         match input {
-            Input::Command { token, actor, command } => self.command(now, Origin::Local(token), actor, command),
+            Input::Command { token, actor, command } => self.route(now, token, self.site, actor, command),
+            Input::CommandIn { site, token, actor, command } => self.route(now, token, site, actor, command),
             Input::Linked(peer) => {
                 self.peers.entry(peer).or_default().linked = true;
                 self.members.link(now.mono, peer, true);
@@ -368,7 +383,7 @@ impl Node {
                 self.command(now, Origin::Peer(from, request), actor, command);
             }
             Message::Forwarded { request, result } => self.forwarded(now, request, result),
-            Message::Gather { round } => self.gather(from, round),
+            Message::Gather { round, site } => self.gather(from, round, site),
             Message::Gathered { round, durable, highest } => self.gathered(from, round, durable, highest),
             Message::Elect { n, succeeds } => self.elect(now, from, n, succeeds),
             Message::Gossip(data) => self.members.receive(now.mono, &data),
@@ -402,6 +417,7 @@ impl Node {
                 self.alarm("event.held", text);
             }
         }
+        self.found_where_due(now);
         self.tend_mastership(now);
         self.try_parked(now);
         self.answer_spread(now);
@@ -460,8 +476,8 @@ impl Node {
     }
 
     fn broker_name(&self, broker: BrokerId) -> String {
-        let known = self.replica.views.site(self.site).and_then(|s| s.brokers.get(&broker));
-        known.map_or_else(|| broker.short(), |b| b.name.to_string())
+        let mut states = self.replica.views.timelines().map(|(_, t)| t.state());
+        states.find_map(|s| s.brokers.get(&broker)).map_or_else(|| broker.short(), |b| b.name.to_string())
     }
 
     fn number(&mut self) -> u64 {

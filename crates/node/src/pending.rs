@@ -2,7 +2,7 @@
 
 use crate::{Command, CommandError, Outcome};
 use hostler_events::{Actor, EventRef};
-use hostler_model::{BrokerId, Mono};
+use hostler_model::{BrokerId, Mono, SiteId};
 use std::collections::BTreeMap;
 
 /// Who waits for an answer.
@@ -36,6 +36,8 @@ pub(crate) struct Forwarded {
     pub(crate) token: u64,
     pub(crate) master: BrokerId,
     pub(crate) until: Mono,
+    /// The site that the command is about.
+    pub(crate) site: SiteId,
     pub(crate) actor: Actor,
     pub(crate) command: Box<Command>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Forwarded {
 #[derive(Clone, Debug)]
 pub(crate) struct Parked {
     pub(crate) token: u64,
+    /// The site that the command is about.
+    pub(crate) site: SiteId,
     pub(crate) actor: Actor,
     pub(crate) command: Box<Command>,
     /// When to try again.

@@ -133,6 +133,11 @@ impl Replica {
                 out.bad.push(Bad::Fork(r.feed, r.seq));
                 continue;
             }
+            // A broker writes for its own site only: one whose key was stolen must not reach into the others.
+            if self.views.home(r.feed.broker).is_some_and(|home| home != stored.header().site) {
+                out.bad.push(Bad::Forged(format!("event {r} is about another site than its author's")));
+                break;
+            }
             // A key that comes earlier in the same chunk counts, once the signature under it has been checked.
             let Some(key) = self.key(r.feed) else {
                 out.unknown_author = true;
@@ -185,6 +190,9 @@ impl Replica {
     fn learn(&mut self, loaded: &Loaded) {
         match &loaded.event {
             Some(Event::BrokerJoined(e)) => {
+                self.keys.entry(e.broker).or_default().entry(0).or_insert(e.key);
+            }
+            Some(Event::SiteFounded(e)) => {
                 self.keys.entry(e.broker).or_default().entry(0).or_insert(e.key);
             }
             Some(Event::BrokerKeyReplaced(e)) => {

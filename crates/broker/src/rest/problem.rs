@@ -127,7 +127,11 @@ impl From<CommandError> for Problem {
             | E::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let problem = Self::new(status, error.code(), error.to_string());
-        if matches!(error, E::Busy | E::NotReady | E::Sealed { .. } | E::Moved { .. }) { problem.retry_after(1) } else { problem }
+        if matches!(error, E::Busy | E::NotReady | E::Sealed { .. } | E::Moved { .. }) {
+            problem.retry_after(1)
+        } else {
+            problem
+        }
     }
 }
 

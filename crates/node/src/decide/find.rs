@@ -1,7 +1,7 @@
 //! Looks things up as people write them: by name, by id, or by the beginning of an id.
 
 use crate::CommandError;
-use hostler_model::{AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, Thing, TokenId, UserId, UserName};
+use hostler_model::{AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, SiteId, Thing, TokenId, UserId, UserName};
 use hostler_views::State;
 use std::fmt::Display;
 
@@ -67,6 +67,14 @@ impl Find<'_> {
         match text.parse::<UserName>().ok().and_then(|name| self.0.user_named(&name)) {
             Some(id) => Ok(id),
             None => by_id("user", text, self.0.users.keys().copied()),
+        }
+    }
+
+    /// A site of the farm; asked of the main site's state.
+    pub(crate) fn site(&self, text: &str) -> Result<SiteId, CommandError> {
+        match self.0.named(Thing::Site(SiteId([0; 16])), text) {
+            Some(Thing::Site(id)) => Ok(id),
+            _ => by_id("site", text, self.0.sites.keys().copied()),
         }
     }
 

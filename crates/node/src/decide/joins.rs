@@ -33,6 +33,10 @@ impl Decide<'_> {
             }
             Command::JoinBroker { token, broker, name, key, addresses } => {
                 self.redeemable(*token, MemberRole::Broker)?;
+                self.of_no_other_site(*broker)?;
+                if let Some(site) = self.site.tokens.get(token).and_then(|t| t.founds) {
+                    return self.found_site(site, command);
+                }
                 let members = self.site.order.len();
                 if members >= limits::BROKERS_PER_SITE && !self.site.order.contains(broker) {
                     return Err(CommandError::Invalid(format!(

@@ -8,6 +8,7 @@ mod joins;
 mod members;
 mod people;
 pub(crate) mod settings;
+mod sites;
 
 use crate::{Command, CommandError};
 use find::Find;
@@ -63,8 +64,20 @@ impl Decision {
     }
 }
 
+/// Where an actor must have a role.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// In the site that decides.
+    Site,
+    /// In the whole farm: whoever is limited to a site, the main one included, may not.
+    Farm,
+    /// In any site: it is about themselves.
+    Anywhere,
+}
+
 /// What a decision rests on.
 pub(crate) struct Decide<'a> {
+    pub(crate) views: &'a Views,
     pub(crate) site: &'a State,
     pub(crate) main: &'a State,
     pub(crate) site_id: SiteId,
@@ -84,13 +97,14 @@ impl<'a> Decide<'a> {
         actor: Actor,
         random: &'a mut StdRng,
     ) -> Option<Self> {
-        Some(Self { site: views.site(site_id)?, main: views.main()?, site_id, me, wall, actor, random })
+        Some(Self { views, site: views.site(site_id)?, main: views.main()?, site_id, me, wall, actor, random })
     }
 
     /// What the command becomes, or why it can't be carried out.
     pub(crate) fn run(&mut self, command: &Command) -> Result<Decision, CommandError> {
         self.authorize(command)?;
         match command {
+            Command::AddSite { .. } | Command::OpenSite { .. } => self.site(command),
             Command::CreateToken { .. }
             | Command::RevokeToken { .. }
             | Command::JoinBroker { .. }
@@ -127,7 +141,7 @@ impl<'a> Decide<'a> {
 
     /// Refuses what the actor's roles don't allow.
     pub(crate) fn authorize(&self, command: &Command) -> Result<(), CommandError> {
-        let needed = match command {
+        let (needed, scope) = match command {
             // Whoever redeems a token proved that they have it; the token's role is checked with the rest.
             Command::JoinBroker { token, .. }
             | Command::JoinGateway { token, .. }
@@ -136,7 +150,7 @@ impl<'a> Decide<'a> {
             {
                 return Ok(());
             }
-            Command::ForcePromotion { .. } => Role::Promoter,
+            Command::ForcePromotion { .. } => (Role::Promoter, Scope::Site),
             // A broker asks for its own new key, over its own link.
             Command::ReplaceBrokerKey { .. } if self.actor == Actor::System => return Ok(()),
             Command::CreateToken { role: hostler_model::MemberRole::Broker, .. }
@@ -147,32 +161,36 @@ impl<'a> Decide<'a> {
             | Command::RemoveBroker { .. }
             | Command::RevokeBroker { .. }
             | Command::ReplaceBrokerKey { .. }
-            | Command::Promote { .. }
-            | Command::AddAdmin { .. }
-            | Command::GrantAdmin { .. }
-            | Command::DisableAdmin { .. }
-            | Command::EnableAdmin { .. }
-            | Command::RemoveAdmin { .. } => Role::Owner,
-            Command::Set { key, .. } if key.parse::<settings::SettingKey>().is_ok() => Role::Owner,
+            | Command::Promote { .. } => (Role::Owner, Scope::Site),
+            Command::CreateApiToken { .. } => (Role::Auditor, Scope::Anywhere),
             Command::SetPassword { admin, .. } => {
                 let own = Find(self.main).admin(admin).is_ok_and(|id| self.actor == Actor::Admin(id));
-                if own { Role::Auditor } else { Role::Owner }
+                if own { (Role::Auditor, Scope::Anywhere) } else { (Role::Owner, Scope::Farm) }
             }
-            Command::CreateApiToken { .. } => Role::Auditor,
             Command::RevokeToken { token } => {
                 let id = Find(self.site).token(self.main, token).ok();
-                let own = id.and_then(|id| self.main.api_tokens.get(&id)).map(|t| Actor::Admin(t.admin));
-                if own == Some(self.actor) { Role::Auditor } else { Role::Operator }
+                match id.and_then(|id| self.main.api_tokens.get(&id)) {
+                    Some(program) if self.actor == Actor::Admin(program.admin) => (Role::Auditor, Scope::Anywhere),
+                    Some(_) => (Role::Operator, Scope::Farm),
+                    None => (Role::Operator, Scope::Site),
+                }
             }
-            _ => Role::Operator,
+            farm_wide if farm_wide.is_farm_wide() => (Role::Owner, Scope::Farm),
+            _ => (Role::Operator, Scope::Site),
         };
+        let has = |role: Option<Role>| role.is_some_and(|role| role >= needed);
         let allowed = match self.actor {
             Actor::System => true,
             Actor::Admin(id) if needed == Role::Promoter => self.main.may_force_promotions(id, self.site_id),
-            Actor::Admin(id) => self.main.role_of(id, self.site_id).is_some_and(|role| role >= needed),
+            Actor::Admin(id) => match scope {
+                Scope::Site => has(self.main.role_of(id, self.site_id)),
+                Scope::Farm => has(self.main.farm_role_of(id)),
+                Scope::Anywhere => has(self.main.role_anywhere_of(id)),
+            },
             Actor::Token(_) => false,
         };
-        if allowed { Ok(()) } else { Err(CommandError::Forbidden { needed: needed.name().to_string() }) }
+        let wide = if scope == Scope::Farm { " in the whole farm" } else { "" };
+        if allowed { Ok(()) } else { Err(CommandError::Forbidden { needed: format!("{}{wide}", needed.name()) }) }
     }
 
     fn random_id(&mut self) -> [u8; 16] {

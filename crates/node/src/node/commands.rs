@@ -6,7 +6,7 @@ use crate::pending::{Forwarded, Origin, Parked, Storing};
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::Resumed;
 use hostler_events::{Actor, Class, Event, EventRef, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Mono, Now, limits};
+use hostler_model::{BrokerId, Epoch, Now, limits};
 use rand::Rng;
 
 /// How long a command waits before it is tried again, in ms.
@@ -28,10 +28,14 @@ impl Node {
             Command::ForcePromotion { .. } => return self.promote_forced(now, origin, actor, command),
             _ => {}
         }
+        if command.is_farm_wide() && self.replica.views.main_site() != Some(self.site) {
+            // Whoever forwarded it takes another site for the main one: it has not got the log yet.
+            return self.answer(origin, Err(CommandError::NotReady));
+        }
         if command.class() == Class::Structural {
             if let (Some(_), Origin::Local(token)) = (self.seal(), origin) {
-                let until = now.mono.plus(FORWARD_MS);
-                return self.park(now, token, actor, command, until);
+                let (site, until) = (self.site, now.mono.plus(FORWARD_MS));
+                return self.park(now, Parked { token, site, actor, command, next: now.mono, until });
             }
             match self.master() {
                 None => return self.answer(origin, Err(CommandError::NotReady)),
@@ -63,8 +67,9 @@ impl Node {
             Origin::Local(token) if linked => {
                 let request = self.number();
                 let until = now.mono.plus(FORWARD_MS);
+                let site = self.site_of(master);
                 let message = Message::Forward { request, actor, command: command.clone() };
-                self.pending.forwarded.insert(request, Forwarded { token, master, until, actor, command });
+                self.pending.forwarded.insert(request, Forwarded { token, master, until, site, actor, command });
                 self.out.push_back(Output::Send { to: master, message });
             }
             Origin::Local(_) => self.answer(origin, Err(CommandError::MasterUnreachable { master: name })),
@@ -75,38 +80,37 @@ impl Node {
 
     /// The master's answer to a forwarded command; where it is no longer the master, the next one is asked.
     pub(super) fn forwarded(&mut self, now: Now, request: u64, result: Result<Box<Outcome>, CommandError>) {
-        let Some(Forwarded { token, until, actor, command, .. }) = self.pending.forwarded.remove(&request) else {
-            return;
-        };
+        let Some(forwarded) = self.pending.forwarded.remove(&request) else { return };
+        let Forwarded { token, until, site, actor, command, .. } = forwarded;
         let promotes = matches!(*command, Command::Promote { .. } | Command::ForcePromotion { .. });
         let later = matches!(result, Err(CommandError::Sealed { .. } | CommandError::Moved { .. })) && !promotes;
         if later {
-            self.park(now, token, actor, command, until);
+            self.park(now, Parked { token, site, actor, command, next: now.mono, until });
         } else {
             self.out.push_back(Output::Reply { token, result: result.map(|o| *o) });
         }
     }
 
-    fn park(&mut self, now: Now, token: u64, actor: Actor, command: Box<Command>, until: Mono) {
-        let next = now.mono.plus(PARKED_MS).min(until);
-        self.pending.parked.push(Parked { token, actor, command, next, until });
+    fn park(&mut self, now: Now, parked: Parked) {
+        let next = now.mono.plus(PARKED_MS).min(parked.until);
+        self.pending.parked.push(Parked { next, ..parked });
     }
 
     /// Tries parked commands again, and gives up those that waited long enough.
     pub(super) fn try_parked(&mut self, now: Now) {
         let due = |p: &mut Parked| now.mono >= p.next;
         for parked in self.pending.parked.extract_if(.., due).collect::<Vec<_>>() {
-            let Parked { token, actor, command, until, .. } = parked;
-            if now.mono >= until {
-                let result = Err(match self.seal() {
+            let seal = self.seal().filter(|_| parked.site == self.site);
+            if now.mono >= parked.until {
+                let result = Err(match seal {
                     Some(seal) => CommandError::Sealed { successor: self.broker_name(seal.successor) },
                     None => CommandError::NotReady,
                 });
-                self.out.push_back(Output::Reply { token, result });
-            } else if self.seal().is_some() {
-                self.park(now, token, actor, command, until);
+                self.out.push_back(Output::Reply { token: parked.token, result });
+            } else if seal.is_some() {
+                self.park(now, parked);
             } else {
-                self.command(now, Origin::Local(token), actor, command);
+                self.route(now, parked.token, parked.site, parked.actor, parked.command);
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::pending::Origin;
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::{Evidence, Promoted, PromotionKind, Sealed};
 use hostler_events::{Actor, Event, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Mono, Now, Thing, limits};
+use hostler_model::{BrokerId, Epoch, Mono, Now, SiteId, Thing, limits};
 use hostler_views::{Mastership, Seal, State};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -179,15 +179,15 @@ impl Node {
         let round = self.number();
         let asked: BTreeSet<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
         for to in &asked {
-            self.out.push_back(Output::Send { to: *to, message: Message::Gather { round } });
+            self.out.push_back(Output::Send { to: *to, message: Message::Gather { round, site: self.site } });
         }
         let succeeds = self.mastership().map_or(Epoch::NONE, |m| m.epoch);
         self.candidacy = Some(Candidacy::new(now.mono, purpose, succeeds, round, asked));
     }
 
-    pub(super) fn gather(&mut self, from: BrokerId, round: u64) {
+    pub(super) fn gather(&mut self, from: BrokerId, round: u64, site: SiteId) {
         let durable = self.replica.durable.clone();
-        let highest = self.replica.highest_n(self.site);
+        let highest = self.replica.highest_n(site);
         self.out.push_back(Output::Send { to: from, message: Message::Gathered { round, durable, highest } });
     }
 

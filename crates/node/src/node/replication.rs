@@ -80,7 +80,9 @@ impl Node {
     pub(super) fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
         let feed = self.author.feed();
         self.continuity.hear(from, &heads, feed, &self.replica.accepted);
-        self.fenced = self.fenced.max(heads.epoch);
+        if heads.site == self.site {
+            self.fenced = self.fenced.max(heads.epoch);
+        }
         let same = heads.folded == self.replica.folded;
         if same && heads.digest != Hash::ZERO && heads.digest != self.digest() {
             let text =
@@ -109,6 +111,7 @@ impl Node {
 
     pub(super) fn send_heads(&mut self, now: Now, to: BrokerId) {
         let heads = Heads {
+            site: self.site,
             durable: self.replica.durable.clone(),
             folded: self.replica.folded.clone(),
             digest: self.digest(),

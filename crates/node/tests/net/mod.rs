@@ -19,6 +19,7 @@ pub(crate) struct Machine {
     pub(crate) saved: Option<Vec<u8>>,
     /// How far its wall clock is off, in ms.
     pub(crate) clock_ms: i64,
+    pub(crate) site: SiteId,
     starts: u8,
 }
 
@@ -101,7 +102,11 @@ impl Net {
     }
 
     fn add(&mut self, n: u8, disk: Vec<StoredEvent>) {
-        self.machines.insert(id(n), Machine { node: None, disk, saved: None, clock_ms: 0, starts: 0 });
+        self.add_to(SITE, n, disk);
+    }
+
+    pub(crate) fn add_to(&mut self, site: SiteId, n: u8, disk: Vec<StoredEvent>) {
+        self.machines.insert(id(n), Machine { node: None, disk, saved: None, clock_ms: 0, site, starts: 0 });
     }
 
     fn now(&self, broker: BrokerId) -> Now {
@@ -118,7 +123,7 @@ impl Net {
             machine.disk.iter().map(|e| e.header().feed).filter(|f| f.broker == broker).map(|f| f.incarnation);
         let config = NodeConfig {
             me: broker,
-            site: SITE,
+            site: machine.site,
             key: AuthorKey::from_secret(&secret(broker.0[0])),
             trusted: vec![(id(1), AuthorKey::from_secret(&secret(1)).public())],
             incarnation: incarnation.max().unwrap_or(Incarnation { ordinal: 1, random: u64::from(broker.0[0]) }),
@@ -218,6 +223,24 @@ impl Net {
         self.next_token += 1;
         let token = self.next_token;
         self.input(id(n), Input::Command { token, actor, command: Box::new(command) });
+        self.answer(n, token)
+    }
+
+    /// Gives a command for a site, which may be another than the broker's, and waits for its answer.
+    pub(crate) fn command_in(
+        &mut self,
+        n: u8,
+        site: SiteId,
+        actor: Actor,
+        command: Command,
+    ) -> Result<Outcome, CommandError> {
+        self.next_token += 1;
+        let token = self.next_token;
+        self.input(id(n), Input::CommandIn { site, token, actor, command: Box::new(command) });
+        self.answer(n, token)
+    }
+
+    fn answer(&mut self, n: u8, token: u64) -> Result<Outcome, CommandError> {
         for _ in 0..200 {
             if let Some(result) = self.replies.remove(&(id(n), token)) {
                 return result;

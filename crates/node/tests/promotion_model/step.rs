@@ -72,7 +72,9 @@ impl State {
                             Message::Heads(_) if heads == Some(index(to)) => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Pull { .. } => todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message })),
+                            Message::Pull { .. } => {
+                                todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }))
+                            }
                             Message::Gathered { .. } if conduct.quick_answers => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
