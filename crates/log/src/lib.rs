@@ -1,6 +1,6 @@
 //! The event log: the trait [`EventLog`], the rules that every log keeps (in [`Group`]), the in-memory log, a log whose
 //! disk fails on demand, and one conformance suite for all of them. No files and no threads here: the log that keeps
-//! its events on a disk is `log-rocks`.
+//! its events on a disk is `log-rocks`. Also how a log becomes one file ([`export`]) and how one is examined ([`verify`]).
 //!
 //! With the feature `testing` come the conformance suite and signed chains of events for other crates' tests.
 
@@ -9,6 +9,7 @@ mod checkpoint;
 pub mod conformance;
 mod error;
 mod event_log;
+pub mod export;
 mod faulty;
 mod group;
 pub mod limits;
@@ -16,6 +17,7 @@ mod memory;
 mod state_key;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verify;
 mod write;
 
 pub use checkpoint::Checkpoint;

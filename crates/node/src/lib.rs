@@ -16,6 +16,8 @@ mod node;
 mod pending;
 mod random;
 mod replica;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use author::Author;
 pub use command::{Command, CommandError, ItemSpec, Outcome, PolicyKey, SettingKey};

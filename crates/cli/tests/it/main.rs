@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should stop there")]
 
 mod commands;
+mod damage;
 mod fake;
 mod rest;
 mod server;
