@@ -215,7 +215,7 @@ impl Writing {
         let author = &mut self.authors[by];
         author.clock_mut().observe(last);
         let stored = author
-            .write(Wall(self.wall), Actor::Admin(ADMIN), &event, self.epoch, &self.seen, bases)
+            .write(Wall(self.wall), Actor::Admin(ADMIN), &event, self.epoch, &self.seen, bases, None)
             .expect("an event of a test is not too large");
         let reference = stored.reference();
         self.keep(stored);

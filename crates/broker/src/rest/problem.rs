@@ -121,6 +121,7 @@ impl From<CommandError> for Problem {
             E::MasterUnreachable { .. }
             | E::Sealed { .. }
             | E::Moved { .. }
+            | E::SiteUnreachable { .. }
             | E::NotReady
             | E::Halted(_)
             | E::ClockAhead { .. }

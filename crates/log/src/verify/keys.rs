@@ -68,8 +68,8 @@ impl Keys {
             let known = seen.0.keys().filter(|f| f.broker == feed.broker).map(|f| f.incarnation).max();
             known.is_none_or(|known| feed.incarnation > known)
         };
-        let replaced = self.replaced.get(&feed.broker).into_iter().flatten();
-        match replaced.filter(|(seen, _)| later(seen)).next_back() {
+        let mut replaced = self.replaced.get(&feed.broker).into_iter().flatten();
+        match replaced.rfind(|(seen, _)| later(seen)) {
             Some((_, key)) => vec![*key],
             None => self.joined.get(&feed.broker).cloned().unwrap_or_default(),
         }
