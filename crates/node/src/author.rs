@@ -1,7 +1,7 @@
 //! Writes headers: who, when, under which epoch, having seen what.
 
 use hostler_events::{Actor, AuthorKey, Class, Event, EventRef, Frontier, Hash, Header, StoredError, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, SiteId, Wall};
+use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, PublicKey, SiteId, Wall};
 
 /// The author of one broker's events.
 #[derive(Clone)]
@@ -25,6 +25,12 @@ impl Author {
     #[must_use]
     pub fn broker(&self) -> BrokerId {
         self.feed.broker
+    }
+
+    /// The public half of its key.
+    #[must_use]
+    pub fn key(&self) -> PublicKey {
+        self.key.public()
     }
 
     /// Its feed.

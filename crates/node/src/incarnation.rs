@@ -2,7 +2,7 @@
 //! have more of the feed than the copy has, and writing on would give two events one place.
 
 use crate::Heads;
-use hostler_events::Frontier;
+use hostler_events::{Frontier, Hash};
 use hostler_model::{BrokerId, Feed, Incarnation, Mono};
 use std::collections::BTreeSet;
 
@@ -32,18 +32,38 @@ impl Continuity {
         Self::Asking { agreed: BTreeSet::new(), until: now.plus(WAIT_MS) }
     }
 
-    /// A member's heads. `have` is what is on this disk: where the member has more of any of this broker's feeds, this
-    /// is not the disk that wrote them last.
-    pub fn hear(&mut self, from: BrokerId, heads: &Heads, feed: Feed, have: &Frontier) {
-        let own = heads.durable.0.iter().filter(|(f, _)| f.broker == feed.broker);
-        let later = own.into_iter().any(|(f, (seq, _))| !have.contains(f, *seq));
+    /// A member's heads. `have` is what is on this disk: where the member has more of any of this broker's feeds, or
+    /// another event in a place (`hash_at`: the hash of the event in a place here), this is not the disk that wrote them
+    /// last. The place is given where the feed forks: while this broker runs, nobody else can have more of the feed in
+    /// which it writes, unless a copy of its data runs as well.
+    pub fn hear(
+        &mut self,
+        from: BrokerId,
+        heads: &Heads,
+        feed: Feed,
+        have: &Frontier,
+        hash_at: impl Fn(Feed, u64) -> Option<Hash>,
+    ) -> Option<(Feed, u64)> {
+        let own = || heads.durable.0.iter().filter(|(f, _)| f.broker == feed.broker);
+        let other = |f: &Feed, seq: u64, hash: Hash| hash_at(*f, seq).is_some_and(|ours| ours != hash);
+        let fork = own().find(|(f, (seq, hash))| other(f, *seq, *hash)).map(|(f, (seq, _))| (*f, *seq));
+        let later = own().any(|(f, (seq, _))| !have.contains(f, *seq));
         match self {
-            Self::Asking { .. } if later => *self = Self::Broken,
+            Self::Asking { .. } if later || fork.is_some() => *self = Self::Broken,
             Self::Asking { agreed, .. } => {
                 agreed.insert(from);
             }
-            Self::GoesOn | Self::Broken => {}
+            Self::GoesOn => {
+                let more = heads.durable.0.get(&feed).filter(|(seq, _)| !have.contains(&feed, *seq));
+                let copied = more.map(|(seq, _)| (feed, *seq)).or(fork.filter(|(f, _)| *f == feed));
+                if copied.is_some() {
+                    *self = Self::Broken;
+                }
+                return copied;
+            }
+            Self::Broken => {}
         }
+        fork
     }
 
     /// Settles the question where every member has agreed, or the wait is over. True once it is settled.

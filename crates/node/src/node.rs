@@ -11,6 +11,7 @@ mod mastership;
 mod peers;
 mod replication;
 mod routing;
+mod standing;
 
 use crate::candidacy::Candidacy;
 use crate::heard::Heard;
@@ -89,6 +90,8 @@ pub enum Input {
         /// What.
         message: Message,
     },
+    /// Another broker does not accept this broker's key: it was removed there, or has not joined.
+    Refused(BrokerId),
     /// An agent or a gateway has refused an order: it has seen this epoch.
     Fenced(Epoch),
     /// A batch is on the disk.
@@ -180,6 +183,10 @@ pub struct Node {
     known_mastership: Option<Epoch>,
     /// The highest epoch that others said to have seen, without showing it.
     fenced: Epoch,
+    /// Brokers that do not accept this broker's key.
+    refused_by: BTreeSet<BrokerId>,
+    /// Feeds that are known to have forked.
+    forked: BTreeSet<Feed>,
     /// Commands that wait until it is clear whether the feed goes on.
     waiting: VecDeque<(Origin, Actor, Box<Command>)>,
     batches: BTreeMap<u64, Batch>,
@@ -248,6 +255,8 @@ impl Node {
             next_renewal: now.mono,
             known_mastership: None,
             fenced: Epoch::NONE,
+            refused_by: BTreeSet::new(),
+            forked: BTreeSet::new(),
             waiting: VecDeque::new(),
             batches: BTreeMap::new(),
             next_number: 1,
@@ -272,6 +281,7 @@ impl Node {
             Input::CommandIn { site, token, actor, command } => self.route(now, token, site, actor, command),
             Input::Linked(peer) => {
                 self.peers.entry(peer).or_default().linked = true;
+                self.refused_by.remove(&peer);
                 self.members.link(now.mono, peer, true);
                 self.send_heads(now, peer);
             }
@@ -285,6 +295,9 @@ impl Node {
             Input::Message { from, message } => {
                 self.heard.hear(now, from);
                 self.message(now, from, message);
+            }
+            Input::Refused(by) => {
+                self.refused_by.insert(by);
             }
             Input::Fenced(epoch) => self.fenced = self.fenced.max(epoch),
             Input::Appended { batch } => self.appended(now, batch),
@@ -393,6 +406,7 @@ impl Node {
     /// What is due, whatever happened.
     fn after(&mut self, now: Now) {
         self.settle(now);
+        self.look_at_standing();
         self.members.tick(now.mono);
         for (to, data) in self.members.drain() {
             self.out.push_back(Output::Send { to, message: Message::Gossip(data) });

@@ -1,9 +1,9 @@
 //! What this broker has of every feed: in memory, on its disk, and folded into its views.
 
-use hostler_events::{Event, EventRef, Frontier, StoredEvent, verify_batch};
+use hostler_events::{Event, EventRef, Frontier, Hash, OrderKey, StoredEvent, verify_batch};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Events that are in the future, at most; beyond that, what a broken clock wrote waits on disk until a restart.
@@ -28,7 +28,11 @@ pub(crate) struct Accepted {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Bad {
     Fork(Feed, u64),
-    Forged(String),
+    /// `new_feed`: nothing of its feed is here yet, which may have begun with another key.
+    Forged {
+        text: String,
+        new_feed: bool,
+    },
 }
 
 /// A vote that was given.
@@ -57,6 +61,8 @@ pub(crate) struct Replica {
     pub(crate) votes: BTreeMap<(u64, BrokerId), Vote>,
     /// The key of a broker from an incarnation on, by its ordinal.
     keys: BTreeMap<BrokerId, BTreeMap<u32, PublicKey>>,
+    /// When brokers joined, in the order of the log: twice where one was removed and came back.
+    joins: BTreeMap<BrokerId, BTreeSet<OrderKey>>,
     held: BTreeMap<(Wall, Feed, u64), Arc<Loaded>>,
 }
 
@@ -135,7 +141,8 @@ impl Replica {
             }
             // A broker writes for its own site only: one whose key was stolen must not reach into the others.
             if self.views.home(r.feed.broker).is_some_and(|home| home != stored.header().site) {
-                out.bad.push(Bad::Forged(format!("event {r} is about another site than its author's")));
+                let text = format!("event {r} is about another site than its author's");
+                out.bad.push(Bad::Forged { text, new_feed: false });
                 break;
             }
             // A key that comes earlier in the same chunk counts, once the signature under it has been checked.
@@ -147,7 +154,8 @@ impl Replica {
             checked.push((stored, key));
         }
         if let Err(error) = verify_batch(checked.iter().map(|(e, k)| (e, *k))) {
-            out.bad.push(Bad::Forged(error.to_string()));
+            let new_feed = checked.iter().all(|(e, _)| !self.accepted.0.contains_key(&e.header().feed));
+            out.bad.push(Bad::Forged { text: error.to_string(), new_feed });
             return out;
         }
         let mut loaded = Vec::with_capacity(checked.len());
@@ -181,9 +189,29 @@ impl Replica {
     }
 
     /// The key with which a feed is signed: a key counts from one incarnation on.
-    fn key(&self, feed: Feed) -> Option<PublicKey> {
+    pub(crate) fn key(&self, feed: Feed) -> Option<PublicKey> {
         let keys = self.keys.get(&feed.broker)?;
         keys.range(..=feed.incarnation.ordinal).next_back().map(|(_, key)| *key)
+    }
+
+    /// When a broker came back that had been a member before.
+    pub(crate) fn rejoined(&self, broker: BrokerId) -> Option<OrderKey> {
+        self.joins.get(&broker).filter(|joins| joins.len() > 1).and_then(BTreeSet::last).copied()
+    }
+
+    /// The hash of the event in a place, where it is in the views.
+    pub(crate) fn hash_at(&self, feed: Feed, seq: u64) -> Option<Hash> {
+        self.views.timelines().find_map(|(_, t)| t.find(feed, seq)).map(|l| l.reference.hash)
+    }
+
+    /// A place where somebody's last event of a feed is another one than here.
+    pub(crate) fn fork_in(&self, heads: &Frontier) -> Option<(Feed, u64)> {
+        let differs = |feed: &Feed, seq: u64, hash: Hash| match self.accepted.0.get(feed) {
+            Some((have, ours)) if *have == seq => *ours != hash,
+            Some((have, _)) if *have > seq => self.hash_at(*feed, seq).is_some_and(|ours| ours != hash),
+            _ => false,
+        };
+        heads.0.iter().find(|(feed, (seq, hash))| differs(feed, *seq, *hash)).map(|(feed, (seq, _))| (*feed, *seq))
     }
 
     /// Notes what counts whatever becomes of the event: keys, and votes.
@@ -191,6 +219,7 @@ impl Replica {
         match &loaded.event {
             Some(Event::BrokerJoined(e)) => {
                 self.keys.entry(e.broker).or_default().entry(0).or_insert(e.key);
+                self.joins.entry(e.broker).or_default().insert(loaded.key());
             }
             Some(Event::SiteFounded(e)) => {
                 self.keys.entry(e.broker).or_default().entry(0).or_insert(e.key);

@@ -141,6 +141,12 @@ impl Rules {
         self.effective_above(Epoch::NONE).next_back().map(|p| (p.key.epoch, p.reference))
     }
 
+    /// True where a revocation of this thing counts, whatever came after it.
+    #[must_use]
+    pub fn was_revoked(&self, thing: Thing) -> bool {
+        self.revocations.iter().any(|r| r.void.is_none() && r.target == thing)
+    }
+
     /// The highest epoch of any promotion, effective or not.
     #[must_use]
     pub fn highest(&self) -> Option<Epoch> {

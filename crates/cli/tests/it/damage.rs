@@ -201,7 +201,10 @@ fn a_forged_feed_is_found_however_well_it_is_made() {
     // Somebody who has no key of the farm writes a whole history of their own: it is whole in itself, and another farm.
     let (ours, theirs) = (heads(&LOG), history(50, 0, |key| BrokerId(key.0[..16].try_into().unwrap())));
     let found = findings(export(&in_order(theirs.clone()))).0;
-    assert!(found.iter().all(|f| matches!(f.fault, Fault::Key | Fault::NoKey)) && found[0].fault == Fault::Key, "{found:?}");
+    assert!(
+        found.iter().all(|f| matches!(f.fault, Fault::Key | Fault::NoKey)) && found[0].fault == Fault::Key,
+        "{found:?}"
+    );
     // Nor do its events become ours by standing behind them.
     let both = in_order(LOG.iter().cloned().chain(theirs).collect());
     let found = findings(export(&both)).0;

@@ -113,7 +113,9 @@ impl fmt::Display for Finding {
             ),
             Fault::Time => write!(f, "event {feed}/{seq} is not later than the event before it"),
             Fault::Signature(why) => write!(f, "event {feed}/{seq} is not what its broker wrote: {why}"),
-            Fault::Key => write!(f, "event {feed}/{seq} names a key that can't be that broker's: its id is another one's"),
+            Fault::Key => {
+                write!(f, "event {feed}/{seq} names a key that can't be that broker's: its id is another one's")
+            }
             Fault::NoKey => write!(
                 f,
                 "event {feed}/{seq} and what follows it can't be verified: nobody who is trusted says what this \

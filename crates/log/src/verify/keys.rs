@@ -32,7 +32,9 @@ impl Keys {
     pub(super) fn of(events: &[StoredEvent], id_of: IdOf) -> Self {
         let mut vouched: Vec<Vouched> = events.iter().filter_map(vouched).collect();
         vouched.sort_by_key(|v| v.order);
-        let own = |id: &BrokerId| vouched.iter().any(|v| v.broker == *id && v.event.feed.broker == *id && id_of(&v.key) == *id);
+        let own = |id: &BrokerId| {
+            vouched.iter().any(|v| v.broker == *id && v.event.feed.broker == *id && id_of(&v.key) == *id)
+        };
         let mut keys = Self { founder: founder(events, own), ..Self::default() };
         let mut trusted: BTreeSet<BrokerId> = keys.founder.into_iter().collect();
         loop {

@@ -5,7 +5,7 @@ use super::{Decide, Decision};
 use crate::{Command, CommandError};
 use hostler_events::Event;
 use hostler_events::payload::{BrokerJoined, GatewayJoined, HostJoined, TokenCreated, TokenRevoked};
-use hostler_model::{MemberRole, Name, Thing, TokenId, limits};
+use hostler_model::{BrokerId, MemberRole, Name, PublicKey, Thing, TokenId, limits};
 
 impl Decide<'_> {
     pub(super) fn join(&mut self, command: &Command) -> Result<Decision, CommandError> {
@@ -37,6 +37,7 @@ impl Decide<'_> {
                 if let Some(site) = self.site.tokens.get(token).and_then(|t| t.founds) {
                     return self.found_site(site, command);
                 }
+                self.may_come_back(*broker, *key)?;
                 let members = self.site.order.len();
                 if members >= limits::BROKERS_PER_SITE && !self.site.order.contains(broker) {
                     return Err(CommandError::Invalid(format!(
@@ -95,6 +96,26 @@ impl Decide<'_> {
             }
             _ => Err(CommandError::Invalid("not a command about joining".to_string())),
         }
+    }
+
+    /// A broker that was removed may come back with the key that it had, unless that was declared stolen.
+    fn may_come_back(&self, broker: BrokerId, key: PublicKey) -> Result<(), CommandError> {
+        let Some(former) = self.site.brokers.get(&broker) else { return Ok(()) };
+        let refuse = |why: String| Err(CommandError::Invalid(why));
+        if !former.removed {
+            return refuse(format!("broker {} is a member already: it needs no token to go on", former.name));
+        }
+        if self.rules.was_revoked(Thing::Broker(broker)) {
+            return refuse(format!(
+                "the key of broker {} was declared stolen and is worth nothing any more: join with an empty data \
+                 directory, and so with a new key",
+                former.name
+            ));
+        }
+        if former.key != key {
+            return refuse(format!("broker {} had another key when it was removed", former.name));
+        }
+        Ok(())
     }
 
     fn unused(&self, thing: Thing) -> Result<(), CommandError> {

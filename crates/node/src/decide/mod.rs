@@ -15,7 +15,7 @@ use find::Find;
 use hostler_events::payload::Role;
 use hostler_events::{Actor, Class, Event, EventRef};
 use hostler_model::{BrokerId, SiteId, Thing, Wall};
-use hostler_views::{State, Views};
+use hostler_views::{Rules, State, Views};
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -80,6 +80,8 @@ pub(crate) struct Decide<'a> {
     pub(crate) views: &'a Views,
     pub(crate) site: &'a State,
     pub(crate) main: &'a State,
+    /// Which events of the site count.
+    pub(crate) rules: &'a Rules,
     pub(crate) site_id: SiteId,
     pub(crate) me: BrokerId,
     pub(crate) wall: Wall,
@@ -97,7 +99,9 @@ impl<'a> Decide<'a> {
         actor: Actor,
         random: &'a mut StdRng,
     ) -> Option<Self> {
-        Some(Self { views, site: views.site(site_id)?, main: views.main()?, site_id, me, wall, actor, random })
+        let timeline = views.timeline(site_id)?;
+        let (site, rules) = (timeline.state(), timeline.rules());
+        Some(Self { views, site, main: views.main()?, rules, site_id, me, wall, actor, random })
     }
 
     /// What the command becomes, or why it can't be carried out.

@@ -404,12 +404,6 @@ impl Node {
         self.stand(now, purpose);
     }
 
-    /// True where this broker was removed, or its key declared stolen.
-    pub(super) fn is_removed(&self) -> bool {
-        let me = self.replica.views.site(self.site).and_then(|s| s.brokers.get(&self.me));
-        me.is_some_and(|b| b.removed)
-    }
-
     /// Refuses where this broker must not decide at all.
     pub(super) fn may_author(&self) -> Result<(), CommandError> {
         if self.is_removed() {

@@ -48,17 +48,16 @@ impl Node {
     }
 
     pub(super) fn accept(&mut self, now: Now, from: BrokerId, events: Vec<StoredEvent>) {
+        let feeds: BTreeSet<Feed> = events.iter().map(|e| e.header().feed).collect();
         let got = self.replica.accept(events, now.wall, self.author.clock_mut());
         for bad in got.bad {
             match bad {
-                Bad::Fork(feed, seq) => self.alarm(
-                    "feed.forked",
-                    format!(
-                        "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at \
-                         once, or a copy was restored"
-                    ),
-                ),
-                Bad::Forged(text) => self.alarm("event.forged", format!("broker {} sent: {text}", from.short())),
+                Bad::Fork(feed, seq) => self.alarm_fork(feed, seq),
+                // The event that gave the author another key may be on its way: the peer is asked again then.
+                Bad::Forged { new_feed: true, .. } if self.lacks_others_of(from, &feeds) => {}
+                Bad::Forged { text, .. } => {
+                    self.alarm("event.forged", format!("broker {} sent: {text}", from.short()));
+                }
             }
         }
         for (feed, place) in got.missing {
@@ -76,10 +75,33 @@ impl Node {
         }
     }
 
+    /// True where a peer has events of other feeds than these that are missing here.
+    fn lacks_others_of(&self, peer: BrokerId, feeds: &BTreeSet<Feed>) -> bool {
+        let heads = self.peers.get(&peer).and_then(|p| p.heads.as_ref());
+        let missing = |f: &Feed, seq: u64| !feeds.contains(f) && !self.replica.accepted.contains(f, seq);
+        heads.is_some_and(|h| h.durable.0.iter().any(|(f, (seq, _))| missing(f, *seq)))
+    }
+
+    /// One alarm for a feed, however many places of it show the fork.
+    fn alarm_fork(&mut self, feed: Feed, seq: u64) {
+        if self.forked.insert(feed) {
+            let text = format!(
+                "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at once, or a \
+                 copy was restored"
+            );
+            self.alarm("feed.forked", text);
+        }
+    }
+
     /// Compares what a peer has with what is here.
     pub(super) fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
         let feed = self.author.feed();
-        self.continuity.hear(from, &heads, feed, &self.replica.accepted);
+        let replica = &self.replica;
+        let own = self.continuity.hear(from, &heads, feed, &replica.accepted, |feed, seq| replica.hash_at(feed, seq));
+        let fork = own.or_else(|| self.replica.fork_in(&heads.durable));
+        if let Some((feed, seq)) = fork {
+            self.alarm_fork(feed, seq);
+        }
         if heads.site == self.site {
             self.fenced = self.fenced.max(heads.epoch);
         }

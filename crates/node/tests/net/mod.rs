@@ -20,6 +20,8 @@ pub(crate) struct Machine {
     /// How far its wall clock is off, in ms.
     pub(crate) clock_ms: i64,
     pub(crate) site: SiteId,
+    /// Its key.
+    pub(crate) secret: [u8; 32],
     starts: u8,
 }
 
@@ -106,7 +108,8 @@ impl Net {
     }
 
     pub(crate) fn add_to(&mut self, site: SiteId, n: u8, disk: Vec<StoredEvent>) {
-        self.machines.insert(id(n), Machine { node: None, disk, saved: None, clock_ms: 0, site, starts: 0 });
+        let machine = Machine { node: None, disk, saved: None, clock_ms: 0, site, secret: secret(n), starts: 0 };
+        self.machines.insert(id(n), machine);
     }
 
     fn now(&self, broker: BrokerId) -> Now {
@@ -124,7 +127,7 @@ impl Net {
         let config = NodeConfig {
             me: broker,
             site: machine.site,
-            key: AuthorKey::from_secret(&secret(broker.0[0])),
+            key: AuthorKey::from_secret(&machine.secret),
             trusted: vec![(id(1), AuthorKey::from_secret(&secret(1)).public())],
             incarnation: incarnation.max().unwrap_or(Incarnation { ordinal: 1, random: u64::from(broker.0[0]) }),
             seed: [broker.0[0].wrapping_mul(31).wrapping_add(machine.starts); 32],
@@ -260,6 +263,11 @@ impl Net {
     /// Gives a node a message as if a peer had sent it.
     pub(crate) fn deliver(&mut self, to: u8, from: u8, message: Message) {
         self.input(id(to), Input::Message { from: id(from), message });
+    }
+
+    /// Another broker does not accept this broker's key.
+    pub(crate) fn refuse(&mut self, n: u8, by: u8) {
+        self.input(id(n), Input::Refused(id(by)));
     }
 
     /// An agent of this broker has seen an epoch that the broker does not know.

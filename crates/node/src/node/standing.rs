@@ -1,0 +1,74 @@
+//! Whether this broker is a member, and whether it may go on with its feed: not after it was removed and has come back,
+//! nor with another key. What its own start has to find out is in `incarnation`.
+
+use super::Node;
+use crate::Continuity;
+
+/// The code of the alarm on a broker that was removed.
+const REMOVED: &str = "broker.removed";
+
+impl Node {
+    /// Why this broker is no member any more, where it is none.
+    #[must_use]
+    pub fn removal(&self) -> Option<String> {
+        let me = self.replica.views.site(self.site).and_then(|s| s.brokers.get(&self.me));
+        if me.is_some_and(|b| b.removed) {
+            return Some("this broker was removed from the farm".to_string());
+        }
+        if !self.is_shut_out() {
+            return None;
+        }
+        let names: Vec<String> = self.refused_by.iter().map(|b| self.broker_name(*b)).collect();
+        Some(format!(
+            "this broker's key is not accepted any more by {}: it was removed from the farm, or its key declared stolen",
+            names.join(", ")
+        ))
+    }
+
+    /// True where this broker was removed, or its key declared stolen.
+    pub(super) fn is_removed(&self) -> bool {
+        let me = self.replica.views.site(self.site).and_then(|s| s.brokers.get(&self.me));
+        me.is_some_and(|b| b.removed) || self.is_shut_out()
+    }
+
+    /// Whoever is removed while it is away never gets the event that says so: nobody gives the log to a key that is not
+    /// a member's. It believes the broker that it takes for the master, or all of them; another one may just not have
+    /// heard of it yet.
+    fn is_shut_out(&self) -> bool {
+        if self.refused_by.is_empty() {
+            return false;
+        }
+        let master = self.mastership().map(|m| m.epoch.broker).filter(|b| *b != self.me);
+        master.is_some_and(|b| self.refused_by.contains(&b)) || self.other_members().is_subset(&self.refused_by)
+    }
+
+    /// Looks at what others may have decided about this broker.
+    pub(super) fn look_at_standing(&mut self) {
+        if let Some(why) = self.removal() {
+            self.alarm(
+                REMOVED,
+                format!(
+                    "{why}; it refuses commands and seats nobody. It can come back with a new token: hostler join TOKEN, \
+                     on this machine"
+                ),
+            );
+        } else {
+            self.alarmed.retain(|(code, _)| *code != REMOVED);
+        }
+        if self.continuity == Continuity::GoesOn && !self.feed_is_mine() {
+            self.continuity = Continuity::Broken;
+        }
+    }
+
+    /// False where the next event needs a new incarnation: this broker came back after a removal, and its former
+    /// incarnation ended with that; or its key was replaced, and the former incarnations are signed by the old one.
+    fn feed_is_mine(&self) -> bool {
+        let feed = self.author.feed();
+        if self.replica.key(feed).is_some_and(|key| key != self.author.key()) {
+            return false;
+        }
+        let Some(back) = self.replica.rejoined(self.me) else { return true };
+        let first = self.replica.views.timeline(self.site).and_then(|t| t.find(feed, 1));
+        first.is_none_or(|first| first.key() > back)
+    }
+}
