@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub alarms: Vec<(String, String)>,
     /// Events that are in the views.
     pub events: u64,
+    /// Why this broker is no member any more, where it is none.
+    pub removal: Option<String>,
 }
 
 /// What is known of a broker at this moment.

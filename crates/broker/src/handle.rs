@@ -231,6 +231,9 @@ impl Backend for Handle {
 
 /// The brokers that take work now, by priority.
 fn serving_now(snapshot: &Snapshot) -> Vec<BrokerId> {
+    if snapshot.removal.is_some() {
+        return Vec::new();
+    }
     let alive: BTreeSet<BrokerId> = snapshot.brokers.iter().filter(|(_, b)| b.alive).map(|(id, _)| *id).collect();
     serving(&snapshot.site, &alive)
 }

@@ -4,8 +4,9 @@ use crate::backend::Backend;
 use crate::catalog::broker_list;
 use crate::handle::Handle;
 use hostler_events::Actor;
-use hostler_model::{BrokerId, GatewayId, HostId, Name};
+use hostler_model::{BrokerId, GatewayId, HostId, Name, PublicKey};
 use hostler_node::{Command, CommandError};
+use hostler_views::State;
 use hostler_wire::messages::join::{JoinAs, JoinRefusal, JoinRequest, Joined};
 use hostler_wire::{Arrivals, Connection, Fingerprint, JoinProof, JoinVerifier, Typed, exporter};
 use std::sync::Arc;
@@ -72,14 +73,14 @@ async fn answer(connection: &Connection, handle: &Handle, request: &JoinRequest)
     if token.role != wanted {
         return Err(JoinRefusal::Role { token: token.role, wanted });
     }
-    let command = command(request, Fingerprint::of(&key).0);
+    let id = member_id(&snapshot.site, &key);
+    let command = command(request, id);
     let outcome = handle.command(Actor::Token(request.token), command).await.map_err(|error| match error {
         CommandError::Token(_) => JoinRefusal::Used,
         other => JoinRefusal::NotNow(other.to_string()),
     })?;
     let snapshot = handle.snapshot();
     let site = &snapshot.site;
-    let id = Fingerprint::of(&key).0;
     let name: Option<Name> = match request.join_as {
         JoinAs::Broker(_) => site.brokers.get(&BrokerId(id)).map(|b| b.name.clone()),
         JoinAs::Gateway(_) => site.gateways.get(&GatewayId(id)).map(|g| g.name.value.clone()),
@@ -93,6 +94,12 @@ async fn answer(connection: &Connection, handle: &Handle, request: &JoinRequest)
         brokers: broker_list(site, epoch),
         durable_on: (outcome.durable_on, outcome.members),
     })
+}
+
+/// A member is named by its first key. A broker that was removed and comes back may have had another one since.
+fn member_id(site: &State, key: &PublicKey) -> [u8; 16] {
+    let former = site.brokers.iter().find(|(_, b)| b.removed && b.key == *key);
+    former.map_or_else(|| Fingerprint::of(key).0, |(id, _)| id.0)
 }
 
 fn command(request: &JoinRequest, id: [u8; 16]) -> Command {

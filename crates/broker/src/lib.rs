@@ -13,6 +13,7 @@ mod config;
 mod handle;
 mod join;
 mod logons;
+mod overlap;
 pub mod rest;
 mod run;
 mod serving;

@@ -2,7 +2,7 @@
 
 use crate::actors::agent_link::AgentLink;
 use crate::actors::gateway_link::GatewayLink;
-use crate::actors::node::{self, NodeActor, SaveViews};
+use crate::actors::node::{self, FromPeer, NodeActor, SaveViews};
 use crate::actors::peer_link::PeerLink;
 use crate::actors::site::SiteActor;
 use crate::clock::Clock;
@@ -21,7 +21,7 @@ use hostler_node::{Node, NodeConfig};
 use hostler_seating::site::Site;
 use hostler_wire::messages::peer::PeerFrame;
 use hostler_wire::{
-    Arrivals, CloseReason, Connection, Endpoint, EndpointError, EndpointOptions, Member, Roster, Service, Trust, Typed,
+    Arrivals, CloseReason, ConnectError, Connection, Endpoint, EndpointError, EndpointOptions, Member, Roster, Service, Trust, Typed,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +36,9 @@ const LOG_QUEUE: usize = 4_096;
 const LINK_ARBITERS: usize = 2;
 /// How long after a failed try the next link to a broker is tried, in ms: doubling up to the last.
 const RETRY_MS: (u64, u64) = (100, 1_000);
+/// How long the broker that should dial may leave this one without a link before this one dials, in ms. Whoever was
+/// removed while it was away is dialled by nobody any more, and learns of it by this.
+const OTHER_SIDE_MS: u64 = 4_000;
 /// How long a member that has connected may take to open its link, in ms.
 const LINK_MS: u64 = 5_000;
 /// How long a stop waits for the views to be stored, in ms.
@@ -241,7 +244,8 @@ impl Starter {
         });
     }
 
-    /// Keeps a link to every other broker. Of two brokers the one with the lower id dials.
+    /// Keeps a link to every other broker. Of two brokers the one with the lower id dials; the other one where no link
+    /// comes about by that.
     async fn dial_peers(self: Arc<Self>, endpoint: Arc<Endpoint>, known: HashMap<BrokerId, Address>) {
         let mut changes = self.shared.snapshot.subscribe();
         let mut dialling: HashMap<BrokerId, tokio::task::JoinHandle<()>> = HashMap::new();
@@ -272,7 +276,7 @@ impl Starter {
         if targets.is_empty() {
             targets.clone_from(known);
         }
-        targets.retain(|id, _| *id > self.shared.me);
+        targets.remove(&self.shared.me);
         targets
     }
 
@@ -284,10 +288,19 @@ impl Starter {
                 link.connection.closed().await;
                 wait_ms = RETRY_MS.0;
             }
+            if peer < self.shared.me {
+                tokio::time::sleep(Duration::from_millis(OTHER_SIDE_MS)).await;
+                if self.shared.peers.get(peer).is_some() {
+                    continue;
+                }
+            }
             if let Some(address) = self.targets(&known).get(&peer) {
                 match self.dial(peer, &endpoint, address).await {
                     Ok(()) => said.clear(),
                     Err(error) => {
+                        if matches!(error.downcast_ref(), Some(ConnectError::KeyRefused { .. })) {
+                            self.node.do_send(FromPeer::Refused(peer));
+                        }
                         // Said once for each cause, not at every try.
                         let text = error.to_string();
                         if text != said {

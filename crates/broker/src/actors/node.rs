@@ -5,6 +5,7 @@ mod checkpoint;
 pub(crate) use checkpoint::SaveViews;
 
 use crate::backend::{BrokerNow, LogQuery, Snapshot};
+use crate::overlap::{Left, Overlap};
 use crate::shared::Shared;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use hostler_events::{Actor as Who, Frontier};
@@ -51,6 +52,8 @@ pub(crate) enum FromPeer {
     Up(BrokerId),
     /// It is gone.
     Down(BrokerId),
+    /// The peer does not accept this broker's key.
+    Refused(BrokerId),
     /// The peer says something.
     Says(BrokerId, Box<hostler_node::Message>),
     /// The peer tells of itself.
@@ -109,6 +112,7 @@ pub(crate) struct NodeActor {
     told: BTreeMap<BrokerId, (About, Mono)>,
     /// The master's epoch for which this was found out, and since when it has been the master.
     master_since: Option<(Epoch, Option<Wall>)>,
+    overlap: Overlap,
     alarms: Vec<(String, String)>,
     timer: Option<SpawnHandle>,
     _ends_process: EndsProcess,
@@ -143,6 +147,7 @@ impl NodeActor {
             gateways: BTreeMap::new(),
             told: BTreeMap::new(),
             master_since: None,
+            overlap: Overlap::default(),
             alarms: Vec::new(),
             timer: None,
             _ends_process: EndsProcess("broker's actor"),
@@ -163,6 +168,7 @@ impl NodeActor {
         while let Some(output) = self.node.poll() {
             self.carry_out(output, ctx);
         }
+        self.changed |= self.overlap.deadline().is_some_and(|at| Instant::now() >= at);
         if self.changed && self.publishing_is_due() {
             self.publish();
         }
@@ -274,6 +280,7 @@ impl NodeActor {
             gateways: self.gateways.clone(),
             alarms: self.alarms.clone(),
             events,
+            removal: self.node.removal(),
         };
         self.shared.snapshot.send_replace(Arc::new(snapshot));
         self.changed = false;
@@ -312,21 +319,30 @@ impl NodeActor {
         }
     }
 
-    /// Who may connect: exactly the keys that the views hold now.
-    fn set_roster(&self) {
-        let states = || self.node.views().timelines().map(|(_, t)| t.state());
-        let brokers: Vec<_> =
+    /// Who may connect: the keys that the views hold now, and for a moment those that they held before.
+    fn set_roster(&mut self) {
+        let views = self.node.views();
+        let states = || views.timelines().map(|(_, t)| t.state());
+        let mut brokers: Vec<_> =
             states().flat_map(|s| s.order.iter().filter_map(|id| Some((s.brokers.get(id)?.key, id.0)))).collect();
-        let roster = &self.shared.roster;
         if brokers.is_empty() {
             // The log has not come yet.
-            roster.set(MemberRole::Broker, self.trusted.iter().map(|(id, key)| (*key, id.0)));
-        } else {
-            roster.set(MemberRole::Broker, brokers);
+            brokers = self.trusted.iter().map(|(id, key)| (*key, id.0)).collect();
         }
-        let own = &self.own;
-        roster.set(MemberRole::Gateway, own.gateways.iter().map(|(id, g)| (g.key.value, id.0)));
-        roster.set(MemberRole::Agent, own.hosts.iter().map(|(id, h)| (h.key.value, id.0)));
+        let stolen = |id| views.timelines().any(|(_, t)| t.rules().was_revoked(Thing::Broker(BrokerId(id))));
+        let gateways: Vec<_> = self.own.gateways.iter().map(|(id, g)| (g.key.value, id.0)).collect();
+        let agents: Vec<_> = self.own.hosts.iter().map(|(id, h)| (h.key.value, id.0)).collect();
+        for (role, keys) in [
+            (MemberRole::Broker, brokers),
+            (MemberRole::Gateway, gateways),
+            (MemberRole::Agent, agents),
+        ] {
+            let left = |id| match role {
+                MemberRole::Broker if !stolen(id) => Left::Removed,
+                _ => Left::AtOnce,
+            };
+            self.shared.roster.set(role, self.overlap.keys(role, keys, left, Instant::now()));
+        }
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
@@ -335,6 +351,10 @@ impl NodeActor {
         }
         let now = self.now().mono;
         let mut wait_ms = self.node.deadline().map_or(1_000, |at| at.since(now));
+        if let Some(at) = self.overlap.deadline() {
+            let left_ms = at.saturating_duration_since(Instant::now()).as_millis();
+            wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(u64::MAX) + 1);
+        }
         if self.changed {
             wait_ms = wait_ms.min(u64::try_from(self.publishing_took.as_millis()).unwrap_or(1) + 1);
         }
@@ -407,6 +427,7 @@ impl Handler<FromPeer> for NodeActor {
         let input = match message {
             FromPeer::Up(peer) => Input::Linked(peer),
             FromPeer::Down(peer) => Input::Unlinked(peer),
+            FromPeer::Refused(peer) => Input::Refused(peer),
             FromPeer::Says(from, message) => Input::Message { from, message: *message },
             FromPeer::Tells(from, mut about) => {
                 about.version = about.version.chars().take(limits::NAME_BYTES).collect();
@@ -501,5 +522,6 @@ pub(crate) fn empty_snapshot(me: BrokerId, site_id: SiteId) -> Arc<Snapshot> {
         gateways: BTreeMap::new(),
         alarms: Vec::new(),
         events: 0,
+        removal: None,
     })
 }

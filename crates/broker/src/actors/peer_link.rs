@@ -3,11 +3,12 @@
 use crate::actors::node::{FromPeer, NodeActor};
 use crate::handle::Handle;
 use crate::shared::{PeerHandle, Shared};
+use futures::FutureExt;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
 use hostler_model::BrokerId;
 use hostler_node::Message;
 use hostler_wire::messages::peer::PeerFrame;
-use hostler_wire::{Connection, Typed, TypedReceiver};
+use hostler_wire::{CloseReason, Closed, Connection, Typed, TypedReceiver};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::{Instrument, debug, info, info_span};
@@ -49,21 +50,26 @@ impl Actor for PeerLink {
     fn started(&mut self, ctx: &mut Self::Context) {
         info!(peer = %self.peer.short(), remote = %self.link.connection.remote(), "link to a broker is up");
         if let Some(former) = self.shared.peers.put(self.peer, self.link.clone()) {
-            former.connection.close(hostler_wire::CloseReason::Replaced);
+            former.connection.close(CloseReason::Replaced);
         }
         let Some(receiver) = self.receiver.take() else { return ctx.stop() };
         let (peer, node) = (self.peer, self.node.clone());
         let read = read(peer, receiver, node.clone(), self.shared.clone(), self.handle.clone());
         let gossip = gossip(peer, self.link.connection.clone(), node);
         let span = info_span!("peer", id = %peer.short());
+        let (connection, node) = (self.link.connection.clone(), self.node.clone());
         let both = async move {
             tokio::select! { () = read => {}, () = gossip => {} }
+            // Known already where the link is at its end, and of no interest where it is not.
+            if let Some(Closed::ByPeer { reason: CloseReason::Removed, .. }) = connection.closed().now_or_never() {
+                node.do_send(FromPeer::Refused(peer));
+            }
         };
         ctx.spawn(both.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.link.connection.close(hostler_wire::CloseReason::Done);
+        self.link.connection.close(CloseReason::Done);
         if self.shared.peers.remove(self.peer, self.link.number) {
             info!(peer = %self.peer.short(), "link to a broker is gone");
             self.node.do_send(FromPeer::Down(self.peer));

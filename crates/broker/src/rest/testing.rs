@@ -46,6 +46,7 @@ pub(crate) fn snapshot(key: &MemberKey) -> Snapshot {
         gateways: BTreeMap::new(),
         alarms: Vec::new(),
         events: 5,
+        removal: None,
     }
 }
 

@@ -30,6 +30,10 @@ fn text(status: &Status) -> String {
     details.line("Sessions", status.sessions);
     details.line("Log", format!("{} events, views {:.8}", status.events, status.digest));
     let mut text = details.to_string();
+    if let Some(why) = &status.removed {
+        // Writing into a String never fails.
+        let _written = write!(text, "\nREMOVED  {}\n", clean(why));
+    }
     for alarm in &status.alarms {
         // Writing into a String never fails.
         let _written = write!(text, "\nALARM  {} ({})\n", clean(&alarm.text), clean(&alarm.code));
@@ -58,6 +62,7 @@ mod tests {
             hosts: Count { total: 5, up: 5 },
             gateways: Count { total: 1, up: 1 },
             sessions: 17,
+            removed: None,
             alarms: vec![Alarm { code: "clock".into(), text: "the clock of b3 is 700 ms behind".into() }],
         };
         assert_eq!(

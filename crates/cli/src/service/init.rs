@@ -113,6 +113,7 @@ pub(crate) fn init(args: &InitArgs, config_path: &Path, json: bool) -> Result<()
     let brokers = BrokerList { epoch, changed: epoch.hlc, brokers: vec![entry] };
     folder.keep(&Membership {
         role: MemberRole::Broker,
+        id: Some(key.fingerprint()),
         farm: args.farm.clone(),
         site,
         name: name.clone(),

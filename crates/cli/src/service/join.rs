@@ -46,16 +46,19 @@ pub(crate) fn join(args: &JoinArgs, config_path: &Path, json: bool) -> Result<()
     token.check_time(Clock::default().now().wall)?;
     let config = config(args, token.role, config_path)?;
     let folder = MemberDir::of(&config.data_dir, token.role);
-    if folder.is_taken() {
-        bail!("a {} is a member of a farm in {} already; nothing was changed", token.role, folder.path().display());
-    }
+    let former = former(&folder, &token)?;
     let key = Arc::new(folder.prepare()?);
     let join_as = join_as(&config, token.role)?;
-    let name = args.name.clone().map_or_else(machine_name, Ok)?;
+    let name = match (&args.name, &former) {
+        (Some(name), _) => name.clone(),
+        (None, Some(former)) => former.name.clone(),
+        (None, None) => machine_name()?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let joined = runtime.block_on(ask(&token, &key, name, join_as, connect_from(&config, token.role), &runtime))?;
     folder.keep(&Membership {
         role: token.role,
+        id: former.as_ref().and_then(|f| f.id).or(Some(key.fingerprint())),
         farm: joined.farm.clone(),
         site: joined.site,
         name: joined.name.clone(),
@@ -72,8 +75,27 @@ pub(crate) fn join(args: &JoinArgs, config_path: &Path, json: bool) -> Result<()
     println!("{} is a {} of the farm {:?} now.", joined.name, token.role, joined.farm.as_str());
     println!("That is stored on {} of {} brokers.", joined.durable_on.0, joined.durable_on.1);
     println!();
-    println!("Next:  hostler {} run --config {}", token.role, config_path.display());
+    match former {
+        Some(_) => println!("It goes on with the key and the log that it had; where it runs already, by itself."),
+        None => println!("Next:  hostler {} run --config {}", token.role, config_path.display()),
+    }
     Ok(())
+}
+
+/// What a broker was before it was removed: with its key and its log it comes back.
+fn former(folder: &MemberDir, token: &JoinToken) -> Result<Option<Membership>> {
+    if !folder.is_taken() {
+        return Ok(None);
+    }
+    let place = folder.path().display();
+    if token.role != MemberRole::Broker {
+        bail!("a {} is a member of a farm in {place} already; nothing was changed", token.role);
+    }
+    let (former, _) = folder.load()?;
+    if former.site != token.site {
+        bail!("the broker in {place} belongs to another farm than the token; nothing was changed");
+    }
+    Ok(Some(former))
 }
 
 async fn ask(

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use hostler_model::{MemberRole, Name, SiteId};
 use hostler_wire::messages::roster::BrokerList;
-use hostler_wire::{KeyFile, MemberKey};
+use hostler_wire::{Fingerprint, KeyFile, MemberKey};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -17,6 +17,9 @@ use std::sync::Arc;
 pub(crate) struct Membership {
     /// What it is.
     pub(crate) role: MemberRole,
+    /// Its id, which is the fingerprint of its first key. Where it is not given, the key is the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<Fingerprint>,
     /// The farm's name, for people.
     pub(crate) farm: Name,
     /// Its site.

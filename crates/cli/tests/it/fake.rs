@@ -85,6 +85,7 @@ impl Fake {
             gateways: BTreeMap::from([(GatewayId([0x90; 16]), 3)]),
             alarms: vec![("clock".into(), "a clock is slow".into())],
             events: 0,
+            removal: None,
         };
         let fake = Self {
             key,

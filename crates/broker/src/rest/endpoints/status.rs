@@ -37,6 +37,9 @@ pub struct Status {
     pub gateways: Count,
     /// Sessions that are known.
     pub sessions: u32,
+    /// Why that broker is no member of the farm any more, where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
     /// What an administrator should know.
     pub alarms: Vec<Alarm>,
 }
@@ -87,6 +90,7 @@ pub(crate) async fn status(rest: web::Data<Rest>, caller: Caller) -> Answer<Stat
         hosts: count(now.site.hosts.len(), up),
         gateways: count(now.site.gateways.len(), linked),
         sessions,
+        removed: now.removal.clone(),
         alarms: now.alarms.iter().map(|(code, text)| Alarm { code: code.clone(), text: text.clone() }).collect(),
     }))
 }
