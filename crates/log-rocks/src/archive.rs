@@ -76,6 +76,11 @@ impl Archive {
         Ok(Self { folder, feeds: RwLock::new(feeds), cache: Mutex::default(), writing: Mutex::default() })
     }
 
+    /// Where the log is.
+    pub(crate) fn log_folder(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// A feed's files, in order.
     pub(crate) fn files(&self, feed: &Feed) -> Arc<Vec<SegmentFile>> {
         self.feeds.read().unwrap_or_else(PoisonError::into_inner).get(feed).cloned().unwrap_or_default()

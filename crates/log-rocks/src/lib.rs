@@ -10,6 +10,7 @@ mod place;
 mod queue;
 mod reader;
 mod rocks_log;
+mod snapshot;
 mod writer;
 
 pub use archive::ArchiveOptions;
@@ -18,4 +19,5 @@ pub use open_error::OpenError;
 pub use queue::QUEUE_BYTES;
 pub use reader::RocksReader;
 pub use rocks_log::RocksLog;
+pub use snapshot::{Snapshot, SnapshotError};
 pub use writer::{Done, Fatal, LogHandle, LogWriter};

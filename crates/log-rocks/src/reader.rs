@@ -12,6 +12,7 @@ use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) const EVENTS: &str = "events";
@@ -30,6 +31,7 @@ struct Shared {
     db: DB,
     heads: RwLock<Frontier>,
     archive: Archive,
+    snapshot_in_use: AtomicBool,
     /// Declared last, so that the database is closed before others may open it.
     _lock: Option<File>,
 }
@@ -37,7 +39,13 @@ struct Shared {
 impl RocksReader {
     /// Takes over an open database and finds its heads.
     pub(crate) fn new(db: DB, archive: Archive, lock: Option<File>) -> Result<Self, LogError> {
-        let reader = Self(Arc::new(Shared { db, heads: RwLock::default(), archive, _lock: lock }));
+        let reader = Self(Arc::new(Shared {
+            db,
+            heads: RwLock::default(),
+            archive,
+            snapshot_in_use: AtomicBool::new(false),
+            _lock: lock,
+        }));
         let heads = reader.find_heads()?;
         reader.raise_heads(heads.0);
         Ok(reader)
@@ -286,6 +294,10 @@ impl RocksReader {
 
     pub(crate) fn archive(&self) -> &Archive {
         &self.0.archive
+    }
+
+    pub(crate) fn snapshot_in_use(&self) -> &AtomicBool {
+        &self.0.snapshot_in_use
     }
 
     pub(crate) fn db(&self) -> &DB {

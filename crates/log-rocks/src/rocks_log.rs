@@ -3,7 +3,7 @@
 use crate::archive::{Archive, ArchiveOptions};
 use crate::archiver::{Archiver, Mover};
 use crate::reader::{CHECKPOINTS, EVENTS, STATE};
-use crate::{OpenError, RocksReader, key, place};
+use crate::{OpenError, RocksReader, key, place, snapshot};
 use bytes::Bytes;
 use hostler_events::{Frontier, Hash, StoredEvent};
 use hostler_log::{Checkpoint, EventLog, Group, LogError, StateKey, Write, limits};
@@ -77,6 +77,7 @@ impl RocksLog {
     fn open_with(folder: &Path, options: &Options, archive: ArchiveOptions) -> Result<Self, OpenError> {
         let lock = place::lock(folder)?;
         place::check_or_stamp(folder)?;
+        snapshot::remove(folder).map_err(|error| OpenError::Folder { path: folder.into(), error })?;
         let db = DB::open_cf_descriptors(options, place::database(folder), families());
         let db = db.map_err(|error| OpenError::Database { path: folder.into(), why: error.into_string() })?;
         let reader = RocksReader::new(db, Archive::open(folder, true)?, Some(lock))?;

@@ -5,7 +5,7 @@ use crate::{all, collected, copy, folder};
 use hostler_events::StoredEvent;
 use hostler_log::testing::Chain;
 use hostler_log::{EventLog, LogError};
-use hostler_log_rocks::{ArchiveOptions, LogWriter, OpenError, RocksLog};
+use hostler_log_rocks::{ArchiveOptions, LogWriter, OpenError, RocksLog, SnapshotError};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -171,6 +171,38 @@ fn flip(file: &Path, at: usize) {
 /// The file after this one.
 fn other(file: &Path) -> PathBuf {
     archive_files(file.parent().unwrap().parent().unwrap()).pop().unwrap()
+}
+
+#[test]
+fn a_snapshot_is_a_log_of_its_own() {
+    let folder = folder();
+    let mut events = before(folder.path());
+    let mut log = RocksLog::open_archiving(folder.path(), TENS).unwrap();
+    log.archive_now().unwrap();
+    let reader = log.reader();
+    let snapshot = reader.snapshot().unwrap();
+    assert!(matches!(reader.snapshot(), Err(SnapshotError::InUse)));
+    let mut chain = Chain::new(3);
+    log.append(&chain.events(40)).unwrap();
+    log.archive_now().unwrap();
+    assert_eq!(all(&RocksLog::open_read_only(snapshot.folder()).unwrap()), Ok(events.clone()), "as it was");
+    let copied = folder.path().join("copied");
+    copy(snapshot.folder(), &copied);
+    let gone = snapshot.folder().to_owned();
+    drop(snapshot);
+    assert!(!gone.exists());
+    assert_eq!(all(&RocksLog::open_archiving(&copied, TENS).unwrap()), Ok(events.clone()), "and to go on with");
+    // What a process left that was killed meanwhile is removed.
+    let killed = folder.path().join("killed");
+    fs::create_dir(&killed).unwrap();
+    for part in ["rocks", "archive"] {
+        copy(&folder.path().join(part), &killed.join(part));
+    }
+    fs::copy(folder.path().join("format"), killed.join("format")).unwrap();
+    fs::create_dir_all(killed.join("snapshot/rocks")).unwrap();
+    events.extend(Chain::new(3).events(40));
+    assert_eq!(all(&RocksLog::open_archiving(&killed, TENS).unwrap()), Ok(events));
+    assert!(!killed.join("snapshot").exists());
 }
 
 /// The thread moves events while others append and read, and everybody sees every event once.
