@@ -103,6 +103,9 @@ pub struct LogQuery {
     pub after: Option<EventRef>,
 }
 
+/// A backup, piece by piece.
+pub type BackupPieces = tokio::sync::mpsc::Receiver<std::io::Result<bytes::Bytes>>;
+
 /// What REST needs of the running broker.
 pub trait Backend: Send + Sync + 'static {
     /// The broker as it is now. Cheap.
@@ -123,6 +126,11 @@ pub trait Backend: Send + Sync + 'static {
     fn order(&self, session: SessionId, order: SessionOrder) -> BoxFuture<'_, Result<(), BackendError>>;
     /// Why a session is where it is; `None` where it had no seat.
     fn explain(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Explanation>, BackendError>>;
+    /// A backup of this broker. What goes wrong on the way is the last piece.
+    ///
+    /// # Errors
+    /// Where none can be begun.
+    fn backup(&self) -> Result<BackupPieces, BackendError>;
     /// A part of this site's log, in its order.
     fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>>;
 }

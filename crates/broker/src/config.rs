@@ -30,6 +30,8 @@ pub struct BrokerConfig {
     pub key: Arc<MemberKey>,
     /// Where its log is.
     pub data_dir: PathBuf,
+    /// The configuration file that it was started with: it goes into backups.
+    pub config_file: Option<PathBuf>,
     /// Where it listens.
     pub listen: Listen,
     /// Brokers that it knows from the token with which it joined, until it has the log.

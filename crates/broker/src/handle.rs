@@ -4,7 +4,8 @@ use crate::actors::node::{DoCommand, NodeActor, ReadLog};
 use crate::actors::site::{
     Decide, ExplainSession, GetHosts, GetSessions, OrderSession, SiteActor, TakeTicket, Unreachable,
 };
-use crate::backend::{Backend, BackendError, HostNow, LogQuery, SessionNow, Snapshot};
+use crate::backend::{Backend, BackendError, BackupPieces, HostNow, LogQuery, SessionNow, Snapshot};
+use crate::backup::{BackupSource, Manifest};
 use crate::serving::serving;
 use crate::shared::Shared;
 use actix::Addr;
@@ -36,13 +37,19 @@ pub struct Handle {
     shared: Arc<Shared>,
     node: Addr<NodeActor>,
     site: Addr<SiteActor>,
+    backups: BackupSource,
 }
 
 impl Handle {
     /// For the broker with these actors.
     #[must_use]
-    pub(crate) fn new(shared: Arc<Shared>, node: Addr<NodeActor>, site: Addr<SiteActor>) -> Self {
-        Self { shared, node, site }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        node: Addr<NodeActor>,
+        site: Addr<SiteActor>,
+        backups: BackupSource,
+    ) -> Self {
+        Self { shared, node, site, backups }
     }
 
     /// What a gateway's client gets.
@@ -226,6 +233,19 @@ impl Backend for Handle {
 
     fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>> {
         Box::pin(async move { self.node.send(ReadLog(query)).await.map_err(|_| BackendError::Busy) })
+    }
+
+    fn backup(&self) -> Result<BackupPieces, BackendError> {
+        let snapshot = self.snapshot();
+        let manifest = Manifest {
+            program: env!("CARGO_PKG_VERSION").into(),
+            farm: snapshot.main.farm.clone(),
+            broker: snapshot.me,
+            name: snapshot.site.brokers.get(&snapshot.me).map(|b| b.name.clone()),
+            taken_ms: self.wall().0,
+            events: self.backups.reader.count(),
+        };
+        Ok(self.backups.stream(manifest))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod actors;
 pub mod backend;
+pub mod backup;
 mod catalog;
 mod clock;
 mod config;

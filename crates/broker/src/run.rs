@@ -5,6 +5,7 @@ use crate::actors::gateway_link::GatewayLink;
 use crate::actors::node::{self, FromPeer, NodeActor, SaveViews};
 use crate::actors::peer_link::PeerLink;
 use crate::actors::site::SiteActor;
+use crate::backup::{BackupSource, RESTORED};
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::handle::Handle;
@@ -124,14 +125,23 @@ impl Broker {
             warn!(%why, "a checkpoint is passed over, and everything was folded again");
         }
         let mut first_snapshot = shared.snapshot.subscribe();
-        let node = NodeActor::new(node, config.site, trusted, shared.clone(), writer.handle(), reader);
+        let backups = BackupSource {
+            reader: reader.clone(),
+            data_dir: config.data_dir.clone(),
+            config_file: config.config_file.clone(),
+        };
+        let mut node = NodeActor::new(node, config.site, trusted, shared.clone(), writer.handle(), reader);
+        let mark = config.data_dir.join(RESTORED);
+        if mark.exists() {
+            node = node.restored(mark);
+        }
         let node = NodeActor::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| node);
         let machine = Site::new(config.me, random()?);
         let (of_site, of_node) = (shared.clone(), node.clone());
         let site = SiteActor::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| {
             SiteActor::new(machine, of_site, of_node)
         });
-        let handle = Arc::new(Handle::new(shared.clone(), node.clone(), site.clone()));
+        let handle = Arc::new(Handle::new(shared.clone(), node.clone(), site.clone(), backups));
         let arbiters = (0..LINK_ARBITERS).map(|_| actix::Arbiter::new().handle()).collect();
         let saves_views = node.clone();
         let starter = Arc::new(Starter {

@@ -1,6 +1,7 @@
 //! What can be typed: the types that clap fills in. What a command does is in `commands` and `service`.
 
 mod adding;
+mod backup;
 mod members;
 mod people;
 mod publishing;
@@ -9,6 +10,7 @@ mod tokens;
 pub(crate) use adding::{
     AddArgs, AddBrokerArgs, AddGatewayArgs, AddHostArgs, FirewallArgs, InstallArgs, ServiceCommand,
 };
+pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use members::{
     AgentCommand, BrokerAsk, BrokerCommand, GatewayAsk, GatewayCommand, HostAsk, HostChangeArgs, HostCommand,
     PromoteArgs,
@@ -137,6 +139,10 @@ pub(crate) enum Command {
     },
     /// Ask for a seat for a user
     Connect(ConnectArgs),
+    /// Write everything that a broker needs to start again into one file, while it runs
+    Backup(BackupArgs),
+    /// Bring a broker back on this machine from a backup
+    Restore(RestoreArgs),
     /// The log of everything that was done
     #[command(subcommand)]
     Log(LogCommand),

@@ -1,5 +1,6 @@
 //! Asks brokers: HTTPS with pinned keys, any known broker in turn until one answers.
 
+mod download;
 mod pins;
 
 use crate::failure::Failure;
@@ -11,7 +12,7 @@ use hostler_model::Address;
 use hostler_wire::Fingerprint;
 use pins::{PinVerifier, Pins};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,21 +161,7 @@ impl Client {
         if status.is_success() {
             return Attempt::Answer(bytes);
         }
-        match serde_json::from_slice::<Problem>(&bytes) {
-            // Nothing has changed there, and another broker may be able to.
-            Ok(problem)
-                if matches!(
-                    problem.code.as_str(),
-                    "busy" | "not_ready" | "halted" | "clock_ahead" | "master_unreachable"
-                ) =>
-            {
-                Attempt::Next(Failure::Refused(problem))
-            }
-            Ok(problem) => Attempt::Failed(Failure::Refused(problem)),
-            Err(_) => {
-                Attempt::Failed(anyhow!("{address} answers with status {status}; is it a Hostler broker?").into())
-            }
-        }
+        refusal(address, status, &bytes)
     }
 
     fn request(&self, address: &Address, ask: &Ask<'_>) -> Result<reqwest::Request, Failure> {
@@ -215,6 +202,23 @@ impl Client {
             "{address} took the request and has not answered ({why}); see whether it was done before you repeat it: \
              hostler log tail"
         )))
+    }
+}
+
+/// What it means that a broker did not do it.
+fn refusal(address: &Address, status: StatusCode, bytes: &[u8]) -> Attempt {
+    match serde_json::from_slice::<Problem>(bytes) {
+        // Nothing has changed there, and another broker may be able to.
+        Ok(problem)
+            if matches!(
+                problem.code.as_str(),
+                "busy" | "not_ready" | "halted" | "clock_ahead" | "master_unreachable"
+            ) =>
+        {
+            Attempt::Next(Failure::Refused(problem))
+        }
+        Ok(problem) => Attempt::Failed(Failure::Refused(problem)),
+        Err(_) => Attempt::Failed(anyhow!("{address} answers with status {status}; is it a Hostler broker?").into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod adding;
 mod admins;
+mod backup;
 mod connect;
 mod items;
 mod log;
@@ -53,6 +54,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Session(command) => sessions::session(&context()?, &command).await,
         Command::Why { session } => sessions::why(&context()?, &session).await,
         Command::Connect(args) => connect::connect(&context()?, &args).await,
+        Command::Backup(args) => backup::backup(&context()?, &args).await,
+        Command::Restore(args) => on_own_thread(|| service::restore(&args, &global.config, global.json)),
         Command::Log(command) => log::log(&context()?, &command).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());

@@ -1,6 +1,7 @@
 //! The broker's actor: the machine of `hostler_node` between its log, its peers and those who give commands.
 
 mod checkpoint;
+mod restored;
 
 pub(crate) use checkpoint::SaveViews;
 
@@ -115,6 +116,7 @@ pub(crate) struct NodeActor {
     overlap: Overlap,
     alarms: Vec<(String, String)>,
     timer: Option<SpawnHandle>,
+    restored: Option<restored::Restored>,
     _ends_process: EndsProcess,
 }
 
@@ -150,6 +152,7 @@ impl NodeActor {
             overlap: Overlap::default(),
             alarms: Vec::new(),
             timer: None,
+            restored: None,
             _ends_process: EndsProcess("broker's actor"),
         }
     }
@@ -495,6 +498,7 @@ impl Handler<Appended> for NodeActor {
 
     fn handle(&mut self, Appended(batch): Appended, ctx: &mut Self::Context) {
         self.handle_input(Input::Appended { batch }, ctx);
+        self.forget_restored();
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod admins;
 pub mod api_tokens;
+pub(super) mod backup;
 pub mod brokers;
 pub mod connections;
 pub mod gateways;
@@ -55,7 +56,8 @@ pub(super) fn all(config: &mut web::ServiceConfig) {
         .service((settings::list, settings::set, settings::unset))
         .service((sessions::list, sessions::disconnect, sessions::log_off, sessions::message, sessions::why))
         .service(connections::connect)
-        .service(log::list);
+        .service(log::list)
+        .service(backup::backup);
 }
 
 /// A thing, by its id and its name.

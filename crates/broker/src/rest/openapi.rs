@@ -79,6 +79,7 @@ pub fn openapi_json() -> &'static str {
         e::sessions::why,
         e::connections::connect,
         e::log::list,
+        e::backup::backup,
     )
 )]
 struct Api;

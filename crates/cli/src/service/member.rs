@@ -39,6 +39,11 @@ impl MemberDir {
         Self(data_dir.join(role.to_string()))
     }
 
+    /// A member's folder that is not in its place yet.
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self(folder.to_path_buf())
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.0

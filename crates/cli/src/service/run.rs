@@ -40,6 +40,7 @@ pub(crate) fn run_broker(args: &RunArgs, config_path: &Path) -> Result<()> {
         me,
         site: membership.site,
         data_dir: folder.path().to_path_buf(),
+        config_file: Some(config_path.to_path_buf()),
         listen: config.broker()?.listen(),
         trusted: trusted.collect(),
         key,

@@ -3,7 +3,9 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use hostler_broker::backend::{Backend, BackendError, BrokerNow, HostNow, LogQuery, SessionNow, Snapshot};
+use hostler_broker::backend::{
+    Backend, BackendError, BackupPieces, BrokerNow, HostNow, LogQuery, SessionNow, Snapshot,
+};
 use hostler_broker::rest::hash_password;
 use hostler_events::payload::BrokerAddresses;
 use hostler_events::{Actor, AuthorKey, Hash};
@@ -204,6 +206,10 @@ fn now<T: Send + 'static>(value: T) -> BoxFuture<'static, T> {
 }
 
 impl Backend for Fake {
+    fn backup(&self) -> Result<BackupPieces, BackendError> {
+        Err(BackendError::Busy)
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.lock().unwrap().clone()
     }
