@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use hostler_wire::{KeyFile, MemberKey};
 use serde_json::{Value, json};
 
 use super::farm::{NetFarm, STARTS_WITHIN};
@@ -18,8 +19,12 @@ const ADMIN: u8 = 9;
 const FIRST_BROKER: u8 = 11;
 const GATEWAY: u8 = 21;
 const FIRST_HOST: u8 = 31;
-/// The most sessions of a host, and the most logons at the same time, unless said otherwise.
+/// The most sessions of a host, unless said otherwise.
 const ROOM: u32 = 1_000;
+/// Logons at the same time on one host: its limit is not what is tested here.
+const LOGON_SLOTS: u32 = 1_000_000;
+/// What must be otherwise where all clients come from one address, to hosts that have just started.
+const SETTINGS: [(&str, &str); 2] = [("hosts.slow_start", "0s"), ("open_door.per_address", "1000000")];
 /// Clients of one address at the gateway.
 const CONNECTIONS: u32 = 4_096;
 
@@ -30,14 +35,16 @@ pub struct Plan {
     pub brokers: u8,
     /// With hosts comes a gateway.
     pub hosts: u8,
-    /// Sessions that each host takes, and logons at once.
+    /// Sessions that each host takes.
     pub room: u32,
+    /// Whether brokers have the same keys in every run, and with them the same users. Keys of chance, if not.
+    pub same_keys: bool,
 }
 
 impl Plan {
     /// With so many brokers and hosts.
     pub fn new(brokers: u8, hosts: u8) -> Self {
-        Self { brokers, hosts, room: ROOM }
+        Self { brokers, hosts, room: ROOM, same_keys: false }
     }
 }
 
@@ -47,6 +54,9 @@ pub(super) fn raise(plan: Plan) -> Result<NetFarm> {
     let admin = net.add("admin", ADMIN)?;
     let cli = Cli::new(&net.folder().join("login"))?.inside(&admin);
     let mut first = new_broker(&mut net, 1)?;
+    if plan.same_keys {
+        give_key(&first, 1)?;
+    }
     let made = cli.inside(&first_space(&first)?).json(&first.with(&["init", "--name", "b1", "--admin", "admin"]))?;
     let password = made["password"].as_str().context("init tells no password")?.to_owned();
     first.run()?;
@@ -56,9 +66,16 @@ pub(super) fn raise(plan: Plan) -> Result<NetFarm> {
     cli.set_password(password);
     let mut farm = NetFarm::new(net, admin, cli, rest, first);
     for number in 2..=plan.brokers {
-        farm.add_broker(number)?;
+        let broker = new_broker(&mut farm.net, number)?;
+        if plan.same_keys {
+            give_key(&broker, number)?;
+        }
+        farm.take_in(broker)?;
     }
     if plan.hosts > 0 {
+        for (setting, value) in SETTINGS {
+            farm.rest.put(farm.ip("b1")?, &format!("settings/{setting}"), json!({ "value": value }))?;
+        }
         farm.add_gateway()?;
     }
     for number in 1..=plan.hosts {
@@ -74,7 +91,11 @@ pub(super) fn raise(plan: Plan) -> Result<NetFarm> {
 impl NetFarm {
     /// One more broker, which runs.
     pub fn add_broker(&mut self, number: u8) -> Result<()> {
-        let mut broker = new_broker(&mut self.net, number)?;
+        let broker = new_broker(&mut self.net, number)?;
+        self.take_in(broker)
+    }
+
+    fn take_in(&mut self, mut broker: Member) -> Result<()> {
         self.join(&broker, "broker")?;
         broker.run()?;
         self.members.push(broker);
@@ -106,7 +127,7 @@ impl NetFarm {
         let file = folder.join("host.toml");
         let data = folder.join("data");
         let text = format!(
-            "name = \"{name}\"\nlisten = \"{ip}:3389\"\ndata_dir = \"{}\"\nhard_cap = {room}\nlogon_slots = {room}\n",
+            "name = \"{name}\"\nlisten = \"{ip}:3389\"\ndata_dir = \"{}\"\nhard_cap = {room}\nlogon_slots = {LOGON_SLOTS}\n",
             data.display()
         );
         std::fs::write(&file, text)?;
@@ -137,6 +158,12 @@ pub(super) fn new_broker(net: &mut Net, number: u8) -> Result<Member> {
     let section = format!("[broker]\naddress = \"{ip}\"\nlisten = \"{ip}\"\n");
     let folder = net.folder().join(&name);
     Ok(Member::new(&name, "broker", ip, folder, &section)?.in_space(&space))
+}
+
+/// The key that this broker always has; one that is there before a member begins is used.
+fn give_key(broker: &Member, number: u8) -> Result<()> {
+    std::fs::create_dir_all(broker.data())?;
+    Ok(KeyFile::at(broker.data().join("key")).create(&MemberKey::from_seed(&[number; 32]))?)
 }
 
 /// Where xtask says that it is, else beside `hostler`.
