@@ -22,7 +22,8 @@ use hostler_node::{Node, NodeConfig};
 use hostler_seating::site::Site;
 use hostler_wire::messages::peer::PeerFrame;
 use hostler_wire::{
-    Arrivals, CloseReason, ConnectError, Connection, Endpoint, EndpointError, EndpointOptions, Member, Roster, Service, Trust, Typed,
+    Arrivals, CloseReason, ConnectError, Connection, Endpoint, EndpointError, EndpointOptions, Member, Roster, Service,
+    Trust, Typed,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -283,6 +283,23 @@ pub enum Command {
         /// Until when.
         expires: Option<Wall>,
     },
+    /// A superseded or quarantined event counts after all.
+    Reapply {
+        /// Which event.
+        event: String,
+    },
+    /// A superseded or quarantined event is settled without counting.
+    Discard {
+        /// Which event.
+        event: String,
+        /// Why.
+        reason: String,
+    },
+    /// Undoes an everyday change.
+    Revert {
+        /// The event that made it.
+        event: String,
+    },
     /// Gives a farm-wide setting or a policy of the site another value; the default if `None`.
     Set {
         /// Its key.
@@ -330,6 +347,9 @@ impl Command {
             Self::EnableAdmin { .. } => "enable administrator",
             Self::RemoveAdmin { .. } => "remove administrator",
             Self::CreateApiToken { .. } => "create api token",
+            Self::Reapply { .. } => "reapply",
+            Self::Discard { .. } => "discard",
+            Self::Revert { .. } => "revert",
             Self::Set { .. } => "set",
         }
     }
@@ -353,7 +373,7 @@ impl Command {
         }
     }
 
-    /// The class of the events that it becomes.
+    /// The class of the events that it becomes. What settles an event has that event's class, which only the views know.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {

@@ -4,6 +4,7 @@
 //! Everything here only reads: what events mean is decided by the rules and the fold.
 
 mod changes;
+mod event_name;
 mod history;
 mod promotions;
 mod set_aside;
@@ -11,6 +12,7 @@ mod things;
 mod writes;
 
 pub use changes::{Cause, Change, FieldChange, How, ThingChange, changes};
+pub use event_name::{EventNameError, event_short, event_text, find_event};
 pub use history::History;
 pub use promotions::{PromotionRecord, Vote, promotions};
 pub use set_aside::{SetAside, can_be_settled, set_aside};

@@ -335,11 +335,9 @@ impl NodeActor {
         let stolen = |id| views.timelines().any(|(_, t)| t.rules().was_revoked(Thing::Broker(BrokerId(id))));
         let gateways: Vec<_> = self.own.gateways.iter().map(|(id, g)| (g.key.value, id.0)).collect();
         let agents: Vec<_> = self.own.hosts.iter().map(|(id, h)| (h.key.value, id.0)).collect();
-        for (role, keys) in [
-            (MemberRole::Broker, brokers),
-            (MemberRole::Gateway, gateways),
-            (MemberRole::Agent, agents),
-        ] {
+        for (role, keys) in
+            [(MemberRole::Broker, brokers), (MemberRole::Gateway, gateways), (MemberRole::Agent, agents)]
+        {
             let left = |id| match role {
                 MemberRole::Broker if !stolen(id) => Left::Removed,
                 _ => Left::AtOnce,

@@ -3,8 +3,8 @@
 use crate::actors::node::{FromPeer, NodeActor};
 use crate::handle::Handle;
 use crate::shared::{PeerHandle, Shared};
-use futures::FutureExt;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
+use futures::FutureExt;
 use hostler_model::BrokerId;
 use hostler_node::Message;
 use hostler_wire::messages::peer::PeerFrame;

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(super) struct Keys {
     joined: BTreeMap<BrokerId, Vec<PublicKey>>,
-    replaced: BTreeMap<BrokerId, Vec<(Frontier, PublicKey)>>,
+    /// From which incarnation on, by its ordinal.
+    replaced: BTreeMap<BrokerId, BTreeMap<u32, PublicKey>>,
     /// The farm's first broker.
     pub(super) founder: Option<BrokerId>,
     /// Events that name a key that can't be that broker's.
@@ -48,7 +49,11 @@ impl Keys {
         }
         for v in vouched.into_iter().filter(|v| trusted.contains(&v.event.feed.broker)) {
             match v.seen {
-                Some(seen) => keys.replaced.entry(v.broker).or_default().push((seen, v.key)),
+                Some(seen) => {
+                    let known = seen.0.keys().filter(|f| f.broker == v.broker).map(|f| f.incarnation.ordinal);
+                    let from = known.max().map_or(0, |ordinal| ordinal.saturating_add(1));
+                    keys.replaced.entry(v.broker).or_default().insert(from, v.key);
+                }
                 // Whoever joins again may do so with the key that replaced its first one.
                 None if id_of(&v.key) == v.broker || keys.has_replaced(&v) => {
                     keys.joined.entry(v.broker).or_default().push(v.key);
@@ -66,12 +71,8 @@ impl Keys {
     /// The keys that may have signed a feed. Usually one: the key that replaced the former ones before this
     /// incarnation, or else those with which the broker joined.
     pub(super) fn of_feed(&self, feed: &Feed) -> Vec<PublicKey> {
-        let later = |seen: &Frontier| {
-            let known = seen.0.keys().filter(|f| f.broker == feed.broker).map(|f| f.incarnation).max();
-            known.is_none_or(|known| feed.incarnation > known)
-        };
-        let mut replaced = self.replaced.get(&feed.broker).into_iter().flatten();
-        match replaced.rfind(|(seen, _)| later(seen)) {
+        let replaced = self.replaced.get(&feed.broker);
+        match replaced.and_then(|keys| keys.range(..=feed.incarnation.ordinal).next_back()) {
             Some((_, key)) => vec![*key],
             None => self.joined.get(&feed.broker).cloned().unwrap_or_default(),
         }

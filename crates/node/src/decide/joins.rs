@@ -105,7 +105,7 @@ impl Decide<'_> {
         if !former.removed {
             return refuse(format!("broker {} is a member already: it needs no token to go on", former.name));
         }
-        if self.rules.was_revoked(Thing::Broker(broker)) {
+        if self.timeline.rules().was_revoked(Thing::Broker(broker)) {
             return refuse(format!(
                 "the key of broker {} was declared stolen and is worth nothing any more: join with an empty data \
                  directory, and so with a new key",

@@ -7,7 +7,9 @@ mod items;
 mod joins;
 mod members;
 mod people;
+mod revert;
 pub(crate) mod settings;
+mod settle;
 mod sites;
 
 use crate::{Command, CommandError};
@@ -15,9 +17,10 @@ use find::Find;
 use hostler_events::payload::Role;
 use hostler_events::{Actor, Class, Event, EventRef};
 use hostler_model::{BrokerId, SiteId, Thing, Wall};
-use hostler_views::{Rules, State, Views};
+use hostler_views::{State, Timeline, Views};
 use rand::Rng;
 use rand::rngs::StdRng;
+pub(crate) use settle::class_of;
 
 /// An event that a command becomes, with the edits that its author saw last.
 pub(crate) struct Draft {
@@ -80,8 +83,7 @@ pub(crate) struct Decide<'a> {
     pub(crate) views: &'a Views,
     pub(crate) site: &'a State,
     pub(crate) main: &'a State,
-    /// Which events of the site count.
-    pub(crate) rules: &'a Rules,
+    pub(crate) timeline: &'a Timeline,
     pub(crate) site_id: SiteId,
     pub(crate) me: BrokerId,
     pub(crate) wall: Wall,
@@ -100,8 +102,8 @@ impl<'a> Decide<'a> {
         random: &'a mut StdRng,
     ) -> Option<Self> {
         let timeline = views.timeline(site_id)?;
-        let (site, rules) = (timeline.state(), timeline.rules());
-        Some(Self { views, site, main: views.main()?, rules, site_id, me, wall, actor, random })
+        let (site, main) = (timeline.state(), views.main()?);
+        Some(Self { views, site, main, timeline, site_id, me, wall, actor, random })
     }
 
     /// What the command becomes, or why it can't be carried out.
@@ -139,6 +141,9 @@ impl<'a> Decide<'a> {
             | Command::EnableAdmin { .. }
             | Command::RemoveAdmin { .. }
             | Command::CreateApiToken { .. } => self.admin(command),
+            Command::Reapply { event } => self.settle(event, None),
+            Command::Discard { event, reason } => self.settle(event, Some(reason)),
+            Command::Revert { event } => self.revert(event),
             Command::Set { key, value } => self.set(key, value.as_deref()),
         }
     }
@@ -170,6 +175,11 @@ impl<'a> Decide<'a> {
             Command::SetPassword { admin, .. } => {
                 let own = Find(self.main).admin(admin).is_ok_and(|id| self.actor == Actor::Admin(id));
                 if own { (Role::Auditor, Scope::Anywhere) } else { (Role::Owner, Scope::Farm) }
+            }
+            Command::Reapply { event } | Command::Discard { event, .. }
+                if class_of(self.timeline, event) == Class::Structural =>
+            {
+                (Role::Owner, Scope::Site)
             }
             Command::RevokeToken { token } => {
                 let id = Find(self.site).token(self.main, token).ok();

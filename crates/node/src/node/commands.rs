@@ -1,7 +1,7 @@
 //! Commands: forwarded to the master, or decided, authored, stored and answered.
 
 use super::{COMMANDS, FORWARD_MS, Node, Output, Peer};
-use crate::decide::{Decide, Draft};
+use crate::decide::{Decide, Draft, class_of};
 use crate::pending::{Forwarded, Origin, Parked, Storing};
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::Resumed;
@@ -32,7 +32,7 @@ impl Node {
             // Whoever forwarded it takes another site for the main one: it has not got the log yet.
             return self.answer(origin, Err(CommandError::NotReady));
         }
-        if command.class() == Class::Structural {
+        if self.class_of(&command) == Class::Structural {
             if let (Some(_), Origin::Local(token)) = (self.seal(), origin) {
                 let (site, until) = (self.site, now.mono.plus(FORWARD_MS));
                 return self.park(now, Parked { token, site, actor, command, next: now.mono, until });
@@ -57,6 +57,14 @@ impl Node {
                 }
                 self.answer(origin, Err(error));
             }
+        }
+    }
+
+    /// What settles an event has that event's class: a structural one is the master's business.
+    fn class_of(&self, command: &Command) -> Class {
+        match (command, self.replica.views.timeline(self.site)) {
+            (Command::Reapply { event } | Command::Discard { event, .. }, Some(timeline)) => class_of(timeline, event),
+            _ => command.class(),
         }
     }
 
