@@ -23,9 +23,9 @@ pub enum EventNameError {
         /// As it was given.
         name: String,
         /// One that fits.
-        first: EventRef,
+        first: Box<EventRef>,
         /// Another one.
-        second: EventRef,
+        second: Box<EventRef>,
     },
 }
 
@@ -62,8 +62,8 @@ pub fn find_event<'a>(timeline: &'a Timeline, text: &str) -> Result<&'a Entry, E
         (Some(entry), None) => Ok(entry),
         (Some(first), Some(second)) => Err(EventNameError::Ambiguous {
             name: shown(),
-            first: first.loaded.reference,
-            second: second.loaded.reference,
+            first: Box::new(first.loaded.reference),
+            second: Box::new(second.loaded.reference),
         }),
         (None, _) => Err(EventNameError::NotFound(shown())),
     }
