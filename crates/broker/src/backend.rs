@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use hostler_events::{Actor, EventRef, Frontier, Hash};
 use hostler_model::{BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Wall};
-use hostler_node::{Command, CommandError, Lag, Outcome};
+use hostler_node::{Alarm, Command, CommandError, Lag, Outcome};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::report::Session;
 use hostler_seating::seat::{NoSeat, Placement, SeatRequest};
@@ -36,8 +36,8 @@ pub struct Snapshot {
     pub brokers: BTreeMap<BrokerId, BrokerNow>,
     /// Gateways whose link is up, and how many connections each carries.
     pub gateways: BTreeMap<GatewayId, u32>,
-    /// What an administrator should know: a stable code and a text.
-    pub alarms: Vec<(String, String)>,
+    /// What an administrator should know, the worst first.
+    pub alarms: Vec<Alarm>,
     /// Events that are in the views.
     pub events: u64,
     /// Why this broker is no member any more, where it is none.

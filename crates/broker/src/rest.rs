@@ -22,8 +22,8 @@ mod testing;
 
 pub use endpoints::{CommandReply, Labelled};
 pub use endpoints::{
-    admins, api_tokens, brokers, connections, gateways, groups, hosts, items, log, login, sessions, settings, status,
-    tokens, users,
+    admins, alarms, api_tokens, brokers, connections, gateways, groups, hosts, items, log, login, sessions, settings,
+    status, tokens, users,
 };
 pub use openapi::openapi_json;
 pub use password::{PASSWORD_BYTES, PASSWORD_CHARACTERS, PasswordError, hash_password};

@@ -23,6 +23,7 @@ use crate::service::{self, InitArgs, JoinArgs};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use hostler_model::{Address, AddressError, ports};
+use hostler_node::AlarmCode;
 use hostler_wire::Fingerprint;
 use std::path::PathBuf;
 
@@ -89,6 +90,9 @@ pub(crate) enum Command {
     Logout,
     /// The site at a glance
     Status,
+    /// What an administrator should know
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
     /// Brokers
     #[command(subcommand)]
     Broker(BrokerCommand),
@@ -159,6 +163,18 @@ pub(crate) struct LoginArgs {
     /// The administrator's name; asked for unless given
     #[arg(long)]
     pub(crate) name: Option<String>,
+}
+
+/// Alarms.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AlarmCommand {
+    /// The alarms that there are now, as the broker that answers sees them
+    List,
+    /// What an alarm means and what to do; no broker is asked
+    Show {
+        /// Its code; all that there can be unless given
+        code: Option<AlarmCode>,
+    },
 }
 
 /// Settings.

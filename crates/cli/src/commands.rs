@@ -2,6 +2,7 @@
 
 mod adding;
 mod admins;
+mod alarms;
 mod backup;
 mod connect;
 mod items;
@@ -15,7 +16,7 @@ mod settings;
 mod status;
 mod tokens;
 
-use crate::args::{AgentCommand, BrokerCommand, Cli, Command, GatewayCommand, HostCommand};
+use crate::args::{AgentCommand, AlarmCommand, BrokerCommand, Cli, Command, GatewayCommand, HostCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::service;
@@ -28,6 +29,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Login(args) => login::login(global, &args).await,
         Command::Logout => login::logout(),
+        Command::Alarm(AlarmCommand::List) => alarms::list(&context()?).await,
+        Command::Alarm(command) => alarms::show(&command, global.json),
         Command::Status => status::status(&context()?).await,
         Command::Init(args) => on_own_thread(|| service::init(&args, &global.config, global.json)),
         Command::Join(args) => on_own_thread(|| service::join(&args, &global.config, global.json)),

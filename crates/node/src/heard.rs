@@ -47,6 +47,12 @@ impl Heard {
         self.now
     }
 
+    /// The moment at which the clock was last looked at, on both clocks.
+    pub(crate) fn present(&self) -> Now {
+        let wall = i128::from(self.now.0) + self.offset;
+        Now { wall: Wall(u64::try_from(wall).unwrap_or(0)), mono: self.now }
+    }
+
     /// True where the clock jumped a moment ago.
     pub(crate) fn has_jumped(&self, now: Mono) -> bool {
         self.jumped.is_some_and(|at| now.since(at) < AFTER_JUMP_MS)

@@ -1,6 +1,8 @@
 //! One broker as a state machine: commands become events, events are replicated, members come and go. No I/O: time,
 //! randomness and identity come in as arguments, effects go out as [`Output`]s and come back as [`Input`]s.
 
+mod alarm_code;
+mod alarms;
 mod author;
 mod candidacy;
 mod command;
@@ -19,6 +21,8 @@ mod replica;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use alarm_code::{AlarmCode, Lasts, NoSuchAlarm, Severity};
+pub use alarms::Alarm;
 pub use author::Author;
 pub use command::{Command, CommandError, ItemSpec, Outcome, PolicyKey, SettingKey};
 #[cfg(feature = "planted-faults")]

@@ -1,6 +1,7 @@
 //! The machine of one broker: what goes in, what comes out, and what is due whatever happens. Commands and replication
 //! have files of their own.
 
+mod alarms;
 mod checkpoint;
 mod commands;
 mod election;
@@ -13,14 +14,15 @@ mod replication;
 mod routing;
 mod standing;
 
+use crate::alarms::Alarms;
 use crate::candidacy::Candidacy;
 use crate::heard::Heard;
 use crate::pending::{Origin, Pending};
 use crate::random::Random;
 use crate::replica::Replica;
-use crate::{Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
+use crate::{AlarmCode, Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
 use hostler_events::{Actor, AuthorKey, Frontier, Hash, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall, limits};
+use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall};
 use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -34,8 +36,6 @@ use mastership::Handover;
 const HEADS_EVERY_MS: u64 = 1_000;
 /// How long the master has to answer a forwarded command, in ms.
 const FORWARD_MS: u64 = 5_000;
-/// Alarms that are remembered, so that each is raised once; beyond that they are not raised any more.
-const ALARMS: usize = 1_024;
 /// Commands on their way at one time; more are answered with "busy".
 const COMMANDS: usize = 1_024;
 
@@ -140,9 +140,9 @@ pub enum Output {
     Changed,
     /// Store [`Node::checkpoint`], so that the next start is fast. Nothing is lost where that fails.
     Checkpoint,
-    /// Something that an administrator should know.
+    /// There is something new that an administrator should know; [`Node::alarms`] has all.
     Alarm {
-        /// A word that stays the same.
+        /// The name of an [`AlarmCode`].
         code: &'static str,
         /// What happened.
         text: String,
@@ -158,6 +158,8 @@ struct Peer {
     behind_ms: i64,
     /// What it said to have on its disk since its last heads.
     stored: Frontier,
+    /// Whether it made other views of the same events, when that could be compared last.
+    differs: bool,
 }
 
 /// One broker: its log, its views, and its links to the others.
@@ -197,7 +199,9 @@ pub struct Node {
     digest: Option<(Frontier, Hash)>,
     /// How many events the last checkpoint covers.
     saved_events: u64,
-    alarmed: BTreeSet<(&'static str, String)>,
+    alarms: Alarms,
+    /// What a look at the log for alarms said last.
+    waiting_events: alarms::Waiting,
     out: VecDeque<Output>,
     #[cfg(feature = "planted-faults")]
     fault: Option<crate::Fault>,
@@ -264,7 +268,8 @@ impl Node {
             behind_since: None,
             digest: None,
             saved_events: 0,
-            alarmed: BTreeSet::new(),
+            alarms: Alarms::default(),
+            waiting_events: alarms::Waiting::default(),
             out: VecDeque::new(),
             #[cfg(feature = "planted-faults")]
             fault: None,
@@ -381,7 +386,9 @@ impl Node {
                 let events = bytes.into_iter().map(StoredEvent::parse).collect::<Result<Vec<_>, _>>();
                 match events {
                     Ok(events) => self.accept(now, from, events),
-                    Err(error) => self.alarm("event.unreadable", format!("broker {} sent: {error}", from.short())),
+                    Err(error) => {
+                        self.alarm(AlarmCode::EventUnreadable, format!("broker {} sent: {error}", from.short()))
+                    }
                 }
             }
             Message::Pull { feed, from: place } => {
@@ -426,10 +433,7 @@ impl Node {
             if self.replica.release_held(now.wall, self.author.clock_mut()) {
                 self.out.push_back(Output::Changed);
             }
-            if self.replica.held() > 0 {
-                let text = format!("{} events are from the future and are held until their time", self.replica.held());
-                self.alarm("event.held", text);
-            }
+            self.look_for_alarms(now);
         }
         self.found_where_due(now);
         self.tend_mastership(now);
@@ -450,28 +454,15 @@ impl Node {
         }
     }
 
-    /// Raises an alarm, once for each text.
-    fn alarm(&mut self, code: &'static str, text: String) {
-        if self.alarmed.len() < ALARMS && self.alarmed.insert((code, text.clone())) {
-            self.out.push_back(Output::Alarm { code, text });
-        }
-    }
-
-    fn check_clock(&mut self) {
-        let ahead = self.clock_ahead();
-        if ahead.unsigned_abs() > limits::CLOCK_WARN_MS {
-            let direction = if ahead > 0 { "ahead of" } else { "behind" };
-            let text =
-                format!("this broker's clock is {} s {direction} the other brokers", ahead.unsigned_abs() / 1_000);
-            self.alarm("clock.off", text);
-        }
-    }
-
     /// How far this clock is ahead of the peers' median, in ms; negative where it is behind.
     #[must_use]
     pub fn clock_ahead(&self) -> i64 {
         let mut behind: Vec<i64> =
             self.peers.values().filter(|p| p.linked && p.heads.is_some()).map(|p| p.behind_ms).collect();
+        if behind.len() % 2 == 0 {
+            // Between two in the middle this clock decides: one broker's wrong clock must not make the others' wrong.
+            behind.push(0);
+        }
         behind.sort_unstable();
         behind.get(behind.len() / 2).copied().unwrap_or(0)
     }

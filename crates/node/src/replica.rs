@@ -183,6 +183,12 @@ impl Replica {
         self.held.len()
     }
 
+    /// The epochs of promotions that are held, each once.
+    pub(crate) fn held_promotions(&self) -> BTreeSet<Epoch> {
+        let held = self.held.values().filter(|l| matches!(l.event, Some(Event::Promoted(_))));
+        held.map(|l| l.header.epoch).collect()
+    }
+
     /// The highest incarnation of a broker that was seen.
     pub(crate) fn latest_incarnation(&self, broker: BrokerId) -> u32 {
         self.accepted.0.keys().filter(|f| f.broker == broker).map(|f| f.incarnation.ordinal).max().unwrap_or(0)

@@ -224,7 +224,7 @@ fn a_clock_far_ahead_refuses_to_author_but_not_to_revoke() {
     net.machines.get_mut(&id(2)).unwrap().clock_ms = 100_000;
     net.run(2_500);
     assert_eq!(net.command(2, user("alice")), Err(CommandError::ClockAhead { ahead_s: 100 }));
-    assert!(net.alarms.contains(&(id(2), "clock.off")));
+    assert!(net.alarms.contains(&(id(2), "clock.ahead")));
     let disable = hostler_node::Command::DisableAdmin { admin: "op".into() };
     net.command(2, disable).unwrap();
     let held = |net: &mut Net| net.node(1).views().site(SITE).unwrap().admins.values().filter(|a| !a.enabled).count();

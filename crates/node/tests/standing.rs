@@ -70,6 +70,7 @@ fn a_removed_broker_comes_back_with_a_token_and_in_a_new_incarnation() {
     assert!(why.contains("not accepted any more by b1, b2"), "{why}");
     assert_eq!(net.command(3, user("late")), Err(CommandError::Removed));
     assert_eq!(net.command(3, admin("late")), Err(CommandError::Removed));
+    net.run(1_000);
     assert_eq!(net.alarms.iter().filter(|a| **a == (id(3), "broker.removed")).count(), 1);
 
     // With another key it is another broker; with its own it is back, at the end of the list.

@@ -1,6 +1,6 @@
 //! The actor of a link to an agent: it passes on what the agent reports, and asks it things.
 
-use crate::actors::node::{Alarm, Fenced, NodeActor};
+use crate::actors::node::{Fenced, NodeActor, Noticed};
 use crate::actors::site::{AgentIs, AgentSays, SiteActor};
 use crate::catalog::{broker_list, host_settings};
 use crate::shared::{Changed, Shared};
@@ -9,6 +9,7 @@ use actix::{
     WrapFuture,
 };
 use hostler_model::{HostId, SessionId, Thing, Wall};
+use hostler_node::AlarmCode;
 use hostler_seating::explanation::Explanation;
 use hostler_seating::seat::{TicketClaim, TicketRefusal};
 use hostler_wire::messages::agent::{AgentToBroker, BrokerToAgent, HostSettings, SessionOrder};
@@ -192,7 +193,7 @@ async fn read(
                 let what = if ended { "was logged off" } else { "goes on" };
                 let expected = expected.map_or_else(String::new, |e| format!(" where {e} was expected"));
                 let text = format!("session {} of {user} began without a seat{expected}; it {what}", session.short());
-                node.send(Alarm("session.stranger", text)).await.is_ok()
+                node.send(Noticed(AlarmCode::SessionStranger, text)).await.is_ok()
             }
             AgentToBroker::Fenced { epoch } => node.send(Fenced(Thing::Host(host), epoch)).await.is_ok(),
             other => me.send(FromAgent(other)).await.is_ok(),

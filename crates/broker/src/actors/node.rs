@@ -12,7 +12,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Spaw
 use hostler_events::{Actor as Who, Frontier};
 use hostler_log_rocks::{LogHandle, RocksReader};
 use hostler_model::{BrokerId, Epoch, Feed, GatewayId, MemberRole, Mono, Now, PublicKey, SiteId, Thing, Wall, limits};
-use hostler_node::{Command, CommandError, Input, Node, Outcome, Output};
+use hostler_node::{AlarmCode, Command, CommandError, Input, Node, Outcome, Output};
 use hostler_views::{Entry, State};
 use hostler_wire::DatagramError;
 use hostler_wire::messages::peer::{About, PeerFrame};
@@ -24,8 +24,6 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 
 /// Messages that wait for this actor; whoever has more waits or hears "busy".
 pub(crate) const MAILBOX: usize = 4_096;
-/// Alarms that are shown; the latest stay.
-const ALARMS: usize = 64;
 /// How often readers get a fresh look at the other brokers, in ms.
 const REFRESH_MS: u64 = 1_000;
 /// What a broker told of its logons counts for so long, in ms.
@@ -76,7 +74,7 @@ impl Message for ReadLog {
 /// Something that seating found out.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Alarm(pub &'static str, pub(crate) String);
+pub(crate) struct Noticed(pub(crate) AlarmCode, pub(crate) String);
 
 /// An agent or a gateway refused an order: it has seen a later epoch.
 #[derive(Message)]
@@ -114,7 +112,6 @@ pub(crate) struct NodeActor {
     /// The master's epoch for which this was found out, and since when it has been the master.
     master_since: Option<(Epoch, Option<Wall>)>,
     overlap: Overlap,
-    alarms: Vec<(String, String)>,
     timer: Option<SpawnHandle>,
     restored: Option<restored::Restored>,
     _ends_process: EndsProcess,
@@ -150,7 +147,6 @@ impl NodeActor {
             told: BTreeMap::new(),
             master_since: None,
             overlap: Overlap::default(),
-            alarms: Vec::new(),
             timer: None,
             restored: None,
             _ends_process: EndsProcess("broker's actor"),
@@ -204,7 +200,7 @@ impl NodeActor {
             Output::Reply { token, result } => self.unpublished.push((token, result)),
             Output::Changed => self.changed = true,
             Output::Checkpoint => self.save_views(|| ()),
-            Output::Alarm { code, text } => self.alarm(code, text),
+            Output::Alarm { code, text } => warn!(code, "{text}"),
         }
     }
 
@@ -231,18 +227,6 @@ impl NodeActor {
                 self.send(to, hostler_node::Message::Chunk(bytes));
             }
             Err(error) => fatal(&error.to_string()),
-        }
-    }
-
-    fn alarm(&mut self, code: &str, text: String) {
-        warn!(code, "{text}");
-        let alarm = (code.to_string(), text);
-        if !self.alarms.contains(&alarm) {
-            if self.alarms.len() >= ALARMS {
-                self.alarms.remove(0);
-            }
-            self.alarms.push(alarm);
-            self.changed = true;
         }
     }
 
@@ -281,7 +265,7 @@ impl NodeActor {
             durable: self.node.durable().clone(),
             brokers,
             gateways: self.gateways.clone(),
-            alarms: self.alarms.clone(),
+            alarms: self.node.alarms(),
             events,
             removal: self.node.removal(),
         };
@@ -465,11 +449,11 @@ impl Handler<ReadLog> for NodeActor {
     }
 }
 
-impl Handler<Alarm> for NodeActor {
+impl Handler<Noticed> for NodeActor {
     type Result = ();
 
-    fn handle(&mut self, Alarm(code, text): Alarm, ctx: &mut Self::Context) {
-        self.alarm(code, text);
+    fn handle(&mut self, Noticed(code, text): Noticed, ctx: &mut Self::Context) {
+        self.node.notice(self.now(), code, text);
         self.drain(ctx);
     }
 }
@@ -484,9 +468,7 @@ impl Handler<Fenced> for NodeActor {
             _ => None,
         };
         let known = known.unwrap_or_else(|| member.to_string());
-        let text =
-            format!("{known} has seen epoch {}, which this broker has not: it takes no orders from here", epoch.n);
-        self.alarm("epoch.fenced", text);
+        warn!(member = %known, epoch = epoch.n, "a member has seen an epoch that this broker has not: it takes no orders");
         self.handle_input(Input::Fenced(epoch), ctx);
     }
 }

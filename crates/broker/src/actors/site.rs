@@ -1,7 +1,7 @@
 //! The site's actor: the machine of `hostler_seating` between the agents and those who ask for seats.
 
 use crate::actors::agent_link::{AgentLink, Explain, Order, Take, Tell};
-use crate::actors::node::{Alarm, EndsProcess, NodeActor};
+use crate::actors::node::{EndsProcess, NodeActor, Noticed};
 use crate::backend::{BackendError, HostNow, SessionNow};
 use crate::catalog::catalog;
 use crate::shared::{Changed, Shared};
@@ -9,6 +9,7 @@ use actix::{
     Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, SpawnHandle, StreamHandler,
 };
 use hostler_model::{HostId, SeatId, SessionId, Wall};
+use hostler_node::AlarmCode;
 use hostler_seating::explanation::Explanation;
 use hostler_seating::seat::{NoSeat, Placement, SeatRequest, TicketClaim, TicketRefusal};
 use hostler_seating::site::{Site, SiteInput, SiteOutput};
@@ -165,13 +166,13 @@ impl SiteActor {
             SiteOutput::Duplicate { user, sessions, .. } => {
                 let hosts: Vec<String> = sessions.iter().map(|(host, _)| self.host_name(*host)).collect();
                 let text = format!("{user} has a session for the same item on each of: {}", hosts.join(", "));
-                self.node.do_send(Alarm("session.duplicate", text));
+                self.node.do_send(Noticed(AlarmCode::SessionDuplicate, text));
             }
             SiteOutput::BadReport { host, error } => {
                 warn!(host = %host.short(), %error, "a report is not used");
                 let text =
                     format!("host {}: {error}; its reports are not used until they make sense", self.host_name(host));
-                self.node.do_send(Alarm("host.nonsense", text));
+                self.node.do_send(Noticed(AlarmCode::HostNonsense, text));
             }
         }
     }

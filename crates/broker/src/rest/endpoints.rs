@@ -1,6 +1,7 @@
 //! The endpoints, one file for each kind of thing, with the types that they take and give. Times are in ms since 1970.
 
 pub mod admins;
+pub mod alarms;
 pub mod api_tokens;
 pub(super) mod backup;
 pub mod brokers;
@@ -37,6 +38,7 @@ pub(super) fn all(config: &mut web::ServiceConfig) {
     config
         .service(login::login)
         .service(status::status)
+        .service(alarms::list)
         .service(brokers::list)
         .service(brokers::enable)
         .service(brokers::disable)

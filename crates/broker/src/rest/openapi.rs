@@ -34,6 +34,7 @@ pub fn openapi_json() -> &'static str {
     paths(
         e::login::login,
         e::status::status,
+        e::alarms::list,
         e::brokers::list,
         e::brokers::enable,
         e::brokers::disable,

@@ -13,6 +13,9 @@ fn the_definition_holds_together() {
 fn what_is_typed_is_what_is_meant() {
     let cases: &[(&str, &str)] = &[
         ("status", "Status"),
+        ("alarm list", "Alarm(List)"),
+        ("alarm show clock.off", "Alarm(Show { code: Some(ClockOff) })"),
+        ("alarm show", "Alarm(Show { code: None })"),
         ("host drain rdsh-1", r#"Host(Ask(Drain { host: "rdsh-1" }))"#),
         (
             "host set rdsh-1 --cap 50 --slots auto",

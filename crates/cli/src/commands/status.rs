@@ -1,18 +1,18 @@
 //! The site at a glance.
 
-use crate::context::Context;
+use super::alarms;
+use crate::context::{Context, now_ms};
 use crate::failure::Failure;
-use crate::table::{Details, clean};
+use crate::table::Details;
 use hostler_broker::rest::Labelled;
 use hostler_broker::rest::status::{Count, Status};
-use std::fmt::Write;
 
 /// Shows the site at a glance.
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {
-    context.one(context.get(&["status"]).await?, |status: Status| text(&status))
+    context.one(context.get(&["status"]).await?, |status: Status| text(&status, now_ms()))
 }
 
-fn text(status: &Status) -> String {
+fn text(status: &Status, now_ms: u64) -> String {
     let name = |thing: &Labelled| thing.name.clone().unwrap_or_else(|| thing.id.clone());
     let count = |Count { total, up }| format!("{up} of {total} answer");
     let mut details = Details::new();
@@ -29,22 +29,13 @@ fn text(status: &Status) -> String {
     details.line("Gateways", count(status.gateways));
     details.line("Sessions", status.sessions);
     details.line("Log", format!("{} events, views {:.8}", status.events, status.digest));
-    let mut text = details.to_string();
-    if let Some(why) = &status.removed {
-        // Writing into a String never fails.
-        let _written = write!(text, "\nREMOVED  {}\n", clean(why));
-    }
-    for alarm in &status.alarms {
-        // Writing into a String never fails.
-        let _written = write!(text, "\nALARM  {} ({})\n", clean(&alarm.text), clean(&alarm.code));
-    }
-    text
+    format!("{details}{}", alarms::text(&status.alarms, now_ms))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hostler_broker::rest::status::Alarm;
+    use hostler_broker::rest::alarms::AlarmRow;
 
     #[test]
     fn a_site_at_a_glance() {
@@ -63,10 +54,17 @@ mod tests {
             gateways: Count { total: 1, up: 1 },
             sessions: 17,
             removed: None,
-            alarms: vec![Alarm { code: "clock".into(), text: "the clock of b3 is 700 ms behind".into() }],
+            alarms: vec![AlarmRow {
+                code: "clock.off".into(),
+                severity: "warning".into(),
+                since_ms: 1_000,
+                about: None,
+                text: "the clock of b3 is 0.7 s behind the other brokers'".into(),
+                advice: "set that machine's clock by NTP".into(),
+            }],
         };
         assert_eq!(
-            text(&status),
+            text(&status, 61_000),
             "Farm         Office\n\
              Site         main\n\
              Answered by  b2 (Hostler 0.1.0)\n\
@@ -77,7 +75,11 @@ mod tests {
              Sessions     17\n\
              Log          42 events, views 01234567\n\
              \n\
-             ALARM  the clock of b3 is 700 ms behind (clock)\n"
+             WARNING  clock.off, 1 min ago\n  \
+               the clock of b3 is 0.7 s behind the other brokers'\n  \
+               → set that machine's clock by NTP\n\
+             \n\
+             More about each: hostler alarm show CODE\n"
         );
     }
 }

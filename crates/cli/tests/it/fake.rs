@@ -11,10 +11,11 @@ use hostler_events::payload::BrokerAddresses;
 use hostler_events::{Actor, AuthorKey, Hash};
 use hostler_model::{
     Address, AdminId, BrokerId, Feed, GatewayId, HlcClock, HostId, Incarnation, ItemId, Launch, MemberRole, Mono, Now,
-    PublicKey, SeatId, SessionId, SiteId, TicketId, TokenId, Wall,
+    PublicKey, SeatId, SessionId, SiteId, Thing, TicketId, TokenId, Wall,
 };
 use hostler_node::{
-    Author, Command, CommandError, Founding, Input, ItemSpec, Node, NodeConfig, Outcome, Output, found,
+    Alarm, AlarmCode, Author, Command, CommandError, Founding, Input, ItemSpec, Node, NodeConfig, Outcome, Output,
+    found,
 };
 use hostler_seating::explanation::{Explanation, Reason};
 use hostler_seating::report::{Origin, Session, SessionState};
@@ -85,7 +86,12 @@ impl Fake {
             durable: Default::default(),
             brokers: BTreeMap::from([(me, BrokerNow { alive: true, ..BrokerNow::default() })]),
             gateways: BTreeMap::from([(GatewayId([0x90; 16]), 3)]),
-            alarms: vec![("clock".into(), "a clock is slow".into())],
+            alarms: vec![Alarm {
+                code: AlarmCode::ClockOff,
+                since: START,
+                about: Some(Thing::Broker(me)),
+                text: "a clock is slow".into(),
+            }],
             events: 0,
             removal: None,
         };

@@ -7,7 +7,7 @@ use super::mastership::active;
 use super::{Node, Output};
 use crate::candidacy::Purpose;
 use crate::decide::settings::{SettingKey, VOTERS};
-use crate::{Continuity, Message};
+use crate::{AlarmCode, Continuity, Message};
 use hostler_events::payload::{PromotionKind, Voted};
 use hostler_events::{Actor, Event};
 use hostler_model::{BrokerId, Epoch, Mono, Now};
@@ -156,7 +156,7 @@ impl Node {
                 }
                 self.append(vec![event], None);
             }
-            Err(error) => self.alarm("promotion.failed", format!("a vote could not be stored: {error}")),
+            Err(error) => self.alarm(AlarmCode::PromotionFailed, format!("a vote could not be stored: {error}")),
         }
     }
 
@@ -230,7 +230,7 @@ impl Node {
         if now.mono.since(since) >= wait_ms && !busy && self.master().is_some() && self.may_author().is_ok() {
             self.election.former_heard = None;
             if let Err(error) = self.seal_for(now, former, Actor::System, None) {
-                self.alarm("promotion.failed", format!("the mastership can't be given back: {error}"));
+                self.alarm(AlarmCode::PromotionFailed, format!("the mastership can't be given back: {error}"));
             }
         }
     }

@@ -52,7 +52,7 @@ impl Node {
                 let events = bytes.iter().filter_map(|b| hostler_events::StoredEvent::parse(b.clone()).ok());
                 events.into_iter().all(|e| self.replica.durable.contains(&e.header().feed, e.header().seq))
             }
-            Message::Gather { round } => {
+            Message::Gather { round, site: _ } => {
                 let waits = |c: &crate::candidacy::Candidacy| c.round == *round && c.waiting.contains(&self.me);
                 !sender.and_then(|s| s.candidacy.as_ref()).is_some_and(waits)
             }

@@ -2,7 +2,7 @@
 //! feed. Both events are written once, whatever happens between them.
 
 use super::{Node, Output};
-use crate::CommandError;
+use crate::{AlarmCode, CommandError};
 use hostler_events::payload::{BrokerJoined, Promoted, PromotionKind};
 use hostler_events::{Actor, Event, StoredEvent};
 use hostler_model::{Epoch, Now};
@@ -23,7 +23,7 @@ impl Node {
             self.out.push_back(Output::Changed);
         }
         if let Err(error) = result {
-            self.alarm("promotion.failed", format!("this broker's site could not be begun: {error}"));
+            self.alarm(AlarmCode::PromotionFailed, format!("this broker's site could not be begun: {error}"));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::decide::Decide;
 use crate::decide::find::Find;
 use crate::decide::settings::SettingKey;
 use crate::pending::Origin;
-use crate::{Command, CommandError, Continuity, Message, Outcome};
+use crate::{AlarmCode, Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::{Evidence, Promoted, PromotionKind, Sealed};
 use hostler_events::{Actor, Event, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Mono, Now, SiteId, Thing, limits};
@@ -297,7 +297,9 @@ impl Node {
         match (origin, result) {
             (Some(origin), Ok(outcome)) => return self.store(origin, outcome, events),
             (Some(origin), Err(error)) => self.answer(origin, Err(error)),
-            (None, Err(error)) => self.alarm("promotion.failed", format!("no new epoch could be started: {error}")),
+            (None, Err(error)) => {
+                self.alarm(AlarmCode::PromotionFailed, format!("no new epoch could be started: {error}"))
+            }
             (None, Ok(_)) => {}
         }
         if !events.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Batch, Node, Output, signed_difference};
 use crate::pending::{Spreading, Storing};
 use crate::replica::Bad;
-use crate::{Heads, Message};
+use crate::{AlarmCode, Heads, Message};
 use hostler_events::{Frontier, Hash, StoredEvent};
 use hostler_model::{BrokerId, Feed, Now, limits};
 use std::collections::BTreeSet;
@@ -56,7 +56,7 @@ impl Node {
                 // The event that gave the author another key may be on its way: the peer is asked again then.
                 Bad::Forged { new_feed: true, .. } if self.lacks_others_of(from, &feeds) => {}
                 Bad::Forged { text, .. } => {
-                    self.alarm("event.forged", format!("broker {} sent: {text}", from.short()));
+                    self.alarm(AlarmCode::EventForged, format!("broker {} sent: {text}", from.short()));
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Node {
                 "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at once, or a \
                  copy was restored"
             );
-            self.alarm("feed.forked", text);
+            self.alarm(AlarmCode::Forked, text);
         }
     }
 
@@ -105,18 +105,16 @@ impl Node {
         if heads.site == self.site {
             self.fenced = self.fenced.max(heads.epoch);
         }
-        let same = heads.folded == self.replica.folded;
-        if same && heads.digest != Hash::ZERO && heads.digest != self.digest() {
-            let text =
-                format!("brokers {} and {} have the same events and different views", self.me.short(), from.short());
-            self.alarm("views.differ", text);
-        }
+        let comparable = heads.folded == self.replica.folded && heads.digest != Hash::ZERO;
+        let differs = comparable && heads.digest != self.digest();
         let peer = self.peers.entry(from).or_default();
         peer.behind_ms = signed_difference(now.wall, heads.wall);
         peer.stored = Frontier::default();
         peer.heads = Some(heads);
+        if comparable {
+            peer.differs = differs;
+        }
         self.pull(from, None);
-        self.check_clock();
     }
 
     /// Asks a peer for what it has and is missing here; of these feeds only, where they are named.

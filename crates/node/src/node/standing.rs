@@ -4,9 +4,6 @@
 use super::Node;
 use crate::Continuity;
 
-/// The code of the alarm on a broker that was removed.
-const REMOVED: &str = "broker.removed";
-
 impl Node {
     /// Why this broker is no member any more, where it is none.
     #[must_use]
@@ -44,17 +41,6 @@ impl Node {
 
     /// Looks at what others may have decided about this broker.
     pub(super) fn look_at_standing(&mut self) {
-        if let Some(why) = self.removal() {
-            self.alarm(
-                REMOVED,
-                format!(
-                    "{why}; it refuses commands and seats nobody. It can come back with a new token: hostler join TOKEN, \
-                     on this machine"
-                ),
-            );
-        } else {
-            self.alarmed.retain(|(code, _)| *code != REMOVED);
-        }
         if self.continuity == Continuity::GoesOn && !self.feed_is_mine() {
             self.continuity = Continuity::Broken;
         }

@@ -1,5 +1,6 @@
 //! The whole at a glance.
 
+use super::alarms::{self, AlarmRow};
 use super::{Answer, Labelled, labelled};
 use crate::rest::caller::Caller;
 use crate::rest::problem::Problem;
@@ -40,8 +41,8 @@ pub struct Status {
     /// Why that broker is no member of the farm any more, where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<String>,
-    /// What an administrator should know.
-    pub alarms: Vec<Alarm>,
+    /// What an administrator should know, as that broker sees it: the worst first.
+    pub alarms: Vec<AlarmRow>,
 }
 
 /// How many there are, and how many of them work.
@@ -51,15 +52,6 @@ pub struct Count {
     pub total: u32,
     /// Those that answer.
     pub up: u32,
-}
-
-/// Something that an administrator should know.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Alarm {
-    /// For programs; it stays the same.
-    pub code: String,
-    /// In words.
-    pub text: String,
 }
 
 /// The site at a glance.
@@ -91,7 +83,7 @@ pub(crate) async fn status(rest: web::Data<Rest>, caller: Caller) -> Answer<Stat
         gateways: count(now.site.gateways.len(), linked),
         sessions,
         removed: now.removal.clone(),
-        alarms: now.alarms.iter().map(|(code, text)| Alarm { code: code.clone(), text: text.clone() }).collect(),
+        alarms: alarms::rows(now),
     }))
 }
 
