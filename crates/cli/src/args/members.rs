@@ -30,26 +30,31 @@ pub(crate) enum BrokerAsk {
     /// All that is known of one broker
     Show {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
     },
     /// Let a broker take work again; a standby becomes active
     Enable {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
     },
     /// Let a broker take no more work; it keeps the log
     Disable {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
     },
     /// Move a broker one place up in the priority list
     Up {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
     },
     /// Move a broker one place down in the priority list
     Down {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
     },
     /// Make a broker the master
@@ -57,11 +62,13 @@ pub(crate) enum BrokerAsk {
     /// Remove a broker from the farm; to come back it needs a token
     Remove {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
     },
     /// Say that a broker's key was stolen: nothing that it wrote unseen counts
     Revoke {
         /// Its name or id
+        #[arg(id = "member", value_name = "BROKER")]
         broker: String,
         /// That the key was stolen; to take out a broker that is sound, remove it
         #[arg(long, required = true)]
@@ -73,6 +80,7 @@ pub(crate) enum BrokerAsk {
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PromoteArgs {
     /// Its name or id
+    #[arg(id = "member", value_name = "BROKER")]
     pub(crate) broker: String,
     /// Although the present master does not answer
     #[arg(long, requires = "lost", requires = "reason")]

@@ -68,6 +68,9 @@ fn what_goes_with_every_command_may_stand_anywhere() {
     for line in [
         format!("--broker b1 --json -y --fingerprint {fingerprint} host list"),
         format!("host list --broker b1:20002 --json --yes --fingerprint {}", fingerprint.to_uppercase()),
+        // The broker that is asked, beside the one that the command is about.
+        format!("broker remove b3 --broker b1 --json --yes --fingerprint {fingerprint}"),
+        format!("broker promote b3 --broker b1 --json --yes --fingerprint {fingerprint}"),
     ] {
         let cli = Cli::try_parse_from(["hostler"].into_iter().chain(line.split(' '))).expect(&line);
         let GlobalArgs { broker, fingerprint: found, json, yes, config: _ } = cli.global;
