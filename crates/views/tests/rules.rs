@@ -8,7 +8,7 @@ use hostler_events::payload::*;
 use hostler_events::{Actor, Event};
 use hostler_model::{Epoch, ItemId};
 use hostler_views::{Lane, Loaded, Note, Timeline};
-use kit::{ADMIN, OTHER, Pen, admin_added, broker, founded, published, renamed, setting};
+use kit::{ADMIN, OTHER, Pen, admin_added, broker, founded, joined, published, renamed, setting};
 use std::sync::Arc;
 
 const ME: Actor = Actor::Admin(ADMIN);
@@ -179,6 +179,56 @@ fn a_stolen_brokers_promotion_is_quarantined() {
     assert_eq!(lane(&t, &promotion), Lane::Quarantined { by: stolen.reference });
     assert_eq!(t.state().master.as_ref().unwrap().epoch, h.first);
     assert!(!t.state().order.contains(&broker(2)));
+}
+
+#[test]
+fn what_a_removed_broker_wrote_unseen_is_quarantined() {
+    let removed = || Event::BrokerRemoved(BrokerRemoved { broker: broker(2) });
+    let mut h = History::new();
+    let seen = h.write(2, 190, h.first, ME, published(1, "Seen"), &[]);
+    let unseen = h.write(2, 195, h.first, ME, published(2, "Unseen"), &[]);
+    let other = h.write(3, 196, h.first, ME, published(3, "Other"), &[]);
+    let removal = h.write(1, 200, h.first, ME, removed(), &[&unseen, &other]);
+    let late = h.write(2, 210, h.first, ME, published(4, "Late"), &[&removal]);
+    let quarantined = Lane::Quarantined { by: removal.reference };
+    let t = h.timeline();
+    for (event, want) in
+        [(&seen, Lane::Applied), (&unseen, quarantined), (&other, Lane::Applied), (&late, quarantined)]
+    {
+        assert_eq!(lane(&t, event), want, "{:?}", event.event);
+    }
+    assert_eq!(t.state().items.len(), 2);
+
+    // It comes back: what it writes from then on counts, and what it wrote before does not.
+    let back = h.write(1, 220, h.first, Actor::System, joined(2), &[&unseen, &late]);
+    h.pens[1].renew();
+    let again = h.write(2, 230, h.first, ME, published(5, "Again"), &[]);
+    let t = h.timeline();
+    for (event, want) in [(&unseen, quarantined), (&late, quarantined), (&back, Lane::Applied), (&again, Lane::Applied)]
+    {
+        assert_eq!(lane(&t, event), want, "{:?}", event.event);
+    }
+
+    // Removed once more, by somebody who has not seen what it wrote since.
+    let removal = h.write(1, 240, h.first, ME, removed(), &[&again]);
+    assert_eq!(lane(&h.timeline(), &again), Lane::Quarantined { by: removal.reference });
+    assert_eq!(lane(&h.timeline(), &late), quarantined, "the first removal is named still");
+
+    // A removal that is superseded removes nothing, nor does a joining that is superseded end one.
+    let mut h = History::new();
+    let unseen = h.write(2, 195, h.first, ME, published(2, "Unseen"), &[]);
+    let removal = h.write(1, 200, h.first, ME, removed(), &[&unseen]);
+    let late = h.write(2, 205, h.first, ME, published(4, "Late"), &[&removal]);
+    h.promote(3, 210, 2, &[&removal]);
+    let t = h.timeline();
+    assert_eq!([lane(&t, &unseen), lane(&t, &late)], [Lane::Applied; 2]);
+    assert!(!t.state().brokers[&broker(2)].removed);
+    let mut h = History::new();
+    let removal = h.write(1, 200, h.first, ME, removed(), &[]);
+    let back = h.write(1, 210, h.first, Actor::System, joined(2), &[]);
+    let late = h.write(2, 220, h.first, ME, published(4, "Late"), &[&removal, &back]);
+    h.promote(3, 230, 2, &[&back, &late]);
+    assert_eq!(lane(&h.timeline(), &late), Lane::Quarantined { by: removal.reference });
 }
 
 #[test]

@@ -218,6 +218,21 @@ impl NetFarm {
         self.admin.run(|| knock(door, &format!("Cookie: mstshash={user}"), within))
     }
 
+    /// A signed ticket for a user's desktop, from this broker.
+    pub fn ticket(&self, broker: &str, user: &str) -> Result<String> {
+        let address = self.ip(broker)?.to_string();
+        let args = ["connect", "Desktop", "--user", user, "--broker", &address, "--out", "-"];
+        let file = self.cli.run(&args)?;
+        let found = file.lines().find_map(|line| line.strip_prefix("loadbalanceinfo:s:"));
+        Ok(found.context("the file has no ticket")?.trim().to_owned())
+    }
+
+    /// Comes to the gateway with a ticket.
+    pub fn knock_with(&self, ticket: &str, within: Duration) -> Result<Knock> {
+        let door = SocketAddr::from((self.ip("gw1")?, RDP_PORT));
+        self.admin.run(|| knock(door, ticket, within))
+    }
+
     /// The administrator's network, for what a test does there itself.
     pub fn admin(&self) -> &Space {
         &self.admin

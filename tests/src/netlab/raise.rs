@@ -147,6 +147,14 @@ impl NetFarm {
     }
 }
 
+impl NetFarm {
+    /// A broker that was removed joins again, with the data that it has; it may run meanwhile.
+    pub fn join_again(&self, name: &str) -> Result<Value> {
+        let member = self.members.iter().find(|m| m.name() == name).with_context(|| format!("there is no {name}"))?;
+        self.join(member, "broker")
+    }
+}
+
 fn first_space(member: &Member) -> Result<super::space::Space> {
     member.space().cloned().context("the first broker has no network")
 }
