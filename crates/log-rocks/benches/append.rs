@@ -6,7 +6,7 @@
 use hostler_events::{Event, StoredEvent};
 use hostler_log::EventLog;
 use hostler_log::testing::Chain;
-use hostler_log_rocks::{LogHandle, LogWriter, RocksLog};
+use hostler_log_rocks::{ArchiveOptions, LogHandle, LogWriter, RocksLog};
 use std::fs::File;
 use std::io::Write as _;
 use std::ops::ControlFlow;
@@ -54,7 +54,13 @@ fn main() {
     let single = show("one event, one sync (the disk's measure)", one_by_one(&path("single"), time), None);
     show("64 producers, 64 feeds, signed before", ready_made(&path("ready"), time), Some(single));
     let spread = show("64 producers, 64 feeds, signed by each", signed_by_each(&path("spread"), time), Some(single));
-    let author = show("64 producers, 1 feed, signed by its author", signed_by_one(&path("author"), time), Some(single));
+    let author = signed_by_one(&path("author"), time, ArchiveOptions::default());
+    let author = show("64 producers, 1 feed, signed by its author", author, Some(single));
+    let files = std::fs::read_dir(path("author").join("archive")).map_or(0, Iterator::count);
+    let never = ArchiveOptions { segment_events: u64::MAX, ..ArchiveOptions::default() };
+    let bare = signed_by_one(&path("bare"), time, never);
+    let bare = show("the same, and no events move into the archive", bare, Some(single));
+    println!("{files} archive files were written meanwhile; {:.2} of the rate without them", author / bare);
     show("again: one event, one sync", one_by_one(&path("single2"), time), None);
     for (name, rate) in [("64 feeds", spread), ("1 feed", author)] {
         let (ratio, goal) = (rate / single, GOAL.0 / GOAL.1);
@@ -150,8 +156,9 @@ fn producers<N: FnMut() -> Option<StoredEvent> + Send>(
 }
 
 /// As a broker does it: whoever wants an event hands it to the one thread that authors the feed.
-fn signed_by_one(path: &Path, time: Duration) -> Run {
-    let writer = open_writer(path);
+fn signed_by_one(path: &Path, time: Duration, archive: ArchiveOptions) -> Run {
+    let log = RocksLog::open_archiving(path, archive).expect("a log");
+    let writer = LogWriter::spawn(log, QUEUE, |error| panic!("{error}")).expect("a thread");
     let (commands, wanted) = mpsc::sync_channel::<(Event, Sender<()>)>(usize::from(PRODUCERS));
     let begin = Instant::now();
     let latencies = thread::scope(|scope| {
