@@ -459,7 +459,7 @@ impl Node {
     pub fn clock_ahead(&self) -> i64 {
         let mut behind: Vec<i64> =
             self.peers.values().filter(|p| p.linked && p.heads.is_some()).map(|p| p.behind_ms).collect();
-        if behind.len() % 2 == 0 {
+        if behind.len().is_multiple_of(2) {
             // Between two in the middle this clock decides: one broker's wrong clock must not make the others' wrong.
             behind.push(0);
         }
