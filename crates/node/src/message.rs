@@ -17,7 +17,7 @@ pub struct Heads {
     pub folded: Frontier,
     /// Digest of its views.
     pub digest: Hash,
-    /// The highest epoch of its site that it has seen.
+    /// The highest epoch of its site that it has on its disk, or that others told of.
     pub epoch: Epoch,
     /// Its wall clock.
     pub wall: Wall,

@@ -355,6 +355,17 @@ impl Node {
         self.replica.epochs.get(&self.site).copied().unwrap_or(Epoch::NONE)
     }
 
+    /// The highest epoch that is on the disk. What is not may get lost, and then nobody must wait for its master.
+    fn durable_epoch(&self) -> Epoch {
+        let durable = |e: &&hostler_views::Entry| {
+            let r = e.loaded.reference;
+            self.replica.durable.contains(&r.feed, r.seq)
+        };
+        // The order begins with the epoch.
+        let entries = self.replica.views.timeline(self.site).map_or(&[][..], |t| t.entries());
+        entries.iter().rev().find(durable).map_or(Epoch::NONE, |e| e.key.epoch)
+    }
+
     /// For every feed the last event on the disk.
     #[must_use]
     pub fn durable(&self) -> &Frontier {

@@ -7,13 +7,12 @@
 use super::Node;
 use crate::candidacy::Purpose;
 use crate::{Continuity, Fault, Message};
-use hostler_events::Frontier;
-use hostler_model::{Mono, Now};
+use hostler_events::{Frontier, Hash as EventHash};
+use hostler_model::{Feed, Mono, Now};
 use std::hash::{Hash, Hasher};
 
-/// Every time limit that a decision about promotions knows is over by then, in ms; those of giving the mastership back
-/// apart, which are told exactly.
-const LONG_AGO_MS: u64 = 6_000;
+/// Where time passes in steps that are longer, only this matters of how long a master has been silent, in ms.
+const SILENT_MS: u64 = 5_000;
 
 impl Node {
     /// From now on links alone say who is alive. A copy of a node does so, too.
@@ -64,6 +63,14 @@ impl Node {
         }
     }
 
+    /// True where another node's heads would tell this one something beside that it lives.
+    #[must_use]
+    pub fn learns_from(&self, other: &Self) -> bool {
+        let lacks = |(feed, (seq, _)): (&Feed, &(u64, EventHash))| !self.replica.accepted.contains(feed, *seq);
+        let asks = matches!(&self.continuity, Continuity::Asking { agreed, .. } if !agreed.contains(&other.me));
+        asks || other.replica.durable.0.iter().any(lacks) || other.fenced > self.epoch().max(self.fenced)
+    }
+
     /// Writes what decides its behaviour from here on.
     pub fn essence(&self, now: Now, into: &mut impl Hasher) {
         let replica = &self.replica;
@@ -87,7 +94,9 @@ impl Node {
             });
             (broker, peer.linked, peer.heads.is_some()).hash(into);
             missing.for_each(|head| head.hash(into));
-            self.heard.silent_ms(now.mono, *broker).min(LONG_AGO_MS).hash(into);
+            if self.mastership().is_some_and(|m| m.epoch.broker == *broker) {
+                (self.heard.silent_ms(now.mono, *broker) >= SILENT_MS).hash(into);
+            }
             self.heard.answers(now.mono, *broker).hash(into);
         }
         self.heard.has_jumped(now.mono).hash(into);

@@ -135,7 +135,7 @@ impl Node {
             durable: self.replica.durable.clone(),
             folded: self.replica.folded.clone(),
             digest: self.digest(),
-            epoch: self.epoch(),
+            epoch: self.durable_epoch().max(self.fenced),
             wall: now.wall,
             hears: self.heard.answering(now.mono).into_iter().collect(),
         };

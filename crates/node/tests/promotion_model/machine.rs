@@ -1,7 +1,7 @@
 //! One broker's machine: its process, its disk, and what is on the way to it.
 
 use crate::net::{SITE, id, secret};
-use hostler_events::{AuthorKey, Hash, StoredEvent};
+use hostler_events::{AuthorKey, Frontier, Hash, StoredEvent};
 use hostler_model::*;
 use hostler_node::*;
 use hostler_views::Loaded;
@@ -29,6 +29,7 @@ pub(crate) struct Machine {
     /// What it stands for in the fingerprint of a state.
     pub(crate) essence: u64,
     /// Digest of its views, and what of its timeline is wrong.
+    pub(crate) folded: Frontier,
     pub(crate) digest: Hash,
     pub(crate) wrong: Option<String>,
 }
@@ -36,7 +37,8 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(me: u8, disk: Vec<Arc<StoredEvent>>, clock_ms: u64) -> Self {
         let (digest, unsynced) = (Hash::ZERO, VecDeque::new());
-        Self { me, node: None, disk, unsynced, clock_ms, starts: 0, essence: 0, digest, wrong: None }
+        let folded = Frontier::default();
+        Self { me, node: None, disk, unsynced, clock_ms, starts: 0, essence: 0, folded, digest, wrong: None }
     }
 
     pub(crate) fn now(&self) -> Now {

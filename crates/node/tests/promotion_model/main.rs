@@ -15,7 +15,7 @@ mod step;
 
 use hostler_events::StoredEvent;
 use hostler_node::{Command, Fault};
-use model::{Bounds, Promotions};
+use model::{Bounds, Promotions, Start};
 use stateright::{Checker, Model};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ fn farm() -> ([Vec<StoredEvent>; 3], u64) {
 
 struct Run {
     name: &'static str,
+    start: Start,
     bounds: Bounds,
     fault: Option<Fault>,
     slow: bool,
@@ -40,11 +41,14 @@ struct Run {
 
 /// Prints what was looked at; gives the names of the properties that do not hold, with the way there.
 fn check(run: &Run, seconds: u64) -> Vec<(&'static str, String)> {
-    let model = Promotions::new(run.bounds, run.fault, run.slow, run.heal_every);
+    let model = Promotions::new(run.start, run.bounds, run.fault, run.slow, run.heal_every);
     let checker = model.checker().threads(2).timeout(Duration::from_secs(seconds));
     let checker = checker.finish_when(stateright::HasDiscoveries::AnyFailures);
     // Breadth first finds the shortest way; depth first needs the least memory.
     match std::env::var("MODEL_SHORTEST") {
+        Ok(seed) if seed.parse::<u64>().is_ok_and(|s| s > 1) => {
+            report(run, seconds, &checker.spawn_simulation(seed.parse().unwrap(), stateright::UniformChooser))
+        }
         Ok(_) => report(run, seconds, &checker.spawn_bfs()),
         Err(_) => report(run, seconds, &checker.spawn_dfs()),
     }
@@ -52,9 +56,11 @@ fn check(run: &Run, seconds: u64) -> Vec<(&'static str, String)> {
 
 fn report(run: &Run, seconds: u64, checker: &impl Checker<Promotions>) -> Vec<(&'static str, String)> {
     let began = Instant::now();
-    while !checker.is_done() && began.elapsed() < Duration::from_secs(seconds) {
+    let limit = Duration::from_secs(seconds);
+    while !checker.is_done() && began.elapsed() < limit {
         std::thread::sleep(Duration::from_millis(20));
     }
+    let complete = checker.is_done() && began.elapsed() < limit;
     println!(
         "{}: {} states ({} made), depth {}, {} healed, {:.1} s{}\n  {:?}",
         run.name,
@@ -63,7 +69,7 @@ fn report(run: &Run, seconds: u64, checker: &impl Checker<Promotions>) -> Vec<(&
         checker.max_depth(),
         checker.model().healed.load(Ordering::Relaxed),
         began.elapsed().as_secs_f32(),
-        if checker.is_done() { ", all of them" } else { ", not all of them: time is over" },
+        if complete { ", all of them" } else { ", not all of them: time is over" },
         run.bounds,
     );
     let discoveries = checker.discoveries();
@@ -81,7 +87,9 @@ fn report(run: &Run, seconds: u64, checker: &impl Checker<Promotions>) -> Vec<(&
 
 #[test]
 fn explore() {
-    let env = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let env = |name: &str, default: u64| {
+        std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+    };
     let bounds = Bounds {
         times: env("TIMES", 3) as u8,
         times_each: env("EACH", 2) as u8,
@@ -95,7 +103,7 @@ fn explore() {
         epochs: env("EPOCHS", 2),
     };
     let fault = (env("FAULT", 0) > 0).then_some(Fault::VoteSentUnstored);
-    let run = Run { name: "explore", bounds, fault, slow: env("SLOW", 0) > 0, heal_every: env("HEAL", 128) };
+    let run = Run { name: "explore", start: if env("CUT", 1) > 0 { Start::CutOff } else { Start::Whole }, bounds, fault, slow: env("SLOW", 0) > 0, heal_every: env("HEAL", 128) };
     for (name, path) in check(&run, env("SECONDS", 60)) {
         println!("{name}\n{path}");
     }

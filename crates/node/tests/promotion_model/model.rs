@@ -41,33 +41,29 @@ pub(crate) struct Bounds {
     pub(crate) epochs: u64,
 }
 
+/// How it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Start {
+    /// Everybody hears everybody and has everything.
+    Whole,
+    /// The master has been cut off for long enough, and the next one has just begun to gather.
+    CutOff,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Action {
     Deliver(usize, String),
     Duplicate(usize, String),
     /// The disk says that everything is synced.
     Sync(u8),
-    /// The process ends; what was not synced is on the disk, or not.
-    Crash {
-        at: u8,
-        written: bool,
-    },
-    Restart(u8),
-    /// It starts on a copy of its disk that has so many events.
-    Restore {
-        at: u8,
-        events: usize,
-    },
+    /// The process ends and is started again; what was not synced is on the disk, or not.
+    Crash { at: u8, written: bool },
+    /// The same, on a copy of its disk that has so many events.
+    Restore { at: u8, events: usize },
     /// Time passes for one broker, which hears these meanwhile.
-    Time {
-        at: u8,
-        hears: Vec<u8>,
-    },
+    Time { at: u8, hears: Vec<u8> },
     /// One hears what another has.
-    Exchange {
-        from: u8,
-        to: u8,
-    },
+    Exchange { from: u8, to: u8 },
     /// An administrator forces the promotion of this broker.
     Force(u8),
     /// An administrator gives a structural command to this broker, which takes itself for the master.
@@ -82,20 +78,21 @@ pub(crate) struct Promotions {
     /// The farm at the beginning: what is on its disks, and when it is.
     pub(crate) disks: [Vec<StoredEvent>; 3],
     pub(crate) start_ms: u64,
+    pub(crate) start: Start,
     /// One state of so many is healed, and every one where nothing can happen any more.
     pub(crate) heal_every: u64,
     pub(crate) healed: AtomicUsize,
 }
 
 impl Promotions {
-    pub(crate) fn new(bounds: Bounds, fault: Option<Fault>, slow: bool, heal_every: u64) -> Self {
+    pub(crate) fn new(start: Start, bounds: Bounds, fault: Option<Fault>, slow: bool, heal_every: u64) -> Self {
         let (disks, start_ms) = crate::farm();
-        let conduct = Conduct { fault, slow_disks: slow, quick_answers: !slow, exact: bounds.restores > 0 };
-        Self { bounds, conduct, disks, start_ms, heal_every, healed: AtomicUsize::new(0) }
+        let conduct = Conduct { fault, slow, exact: bounds.restores > 0 };
+        Self { bounds, conduct, disks, start_ms, start, heal_every, healed: AtomicUsize::new(0) }
     }
 
-    /// The farm in good order: everybody hears everybody and has everything.
-    pub(crate) fn start(&self) -> State {
+    /// The beginning: everybody hears everybody and has everything.
+    pub(crate) fn begin(&self) -> State {
         let machine = |at: usize| {
             let disk = self.disks[at].iter().cloned().map(Arc::new).collect();
             Arc::new(Machine::new(at as u8 + 1, disk, self.start_ms))
@@ -115,12 +112,21 @@ impl Promotions {
         }
         state.highest = state.machines[0].node.as_ref().map_or(0, |n| n.epoch().n);
         state.network.clear();
+        if self.start == Start::CutOff {
+            for (a, b) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
+                state.input(self.conduct, a, Input::Unlinked(id(b as u8 + 1)), None);
+            }
+            // The second of the list is heard by the third, and so it is the one that stands.
+            self.pass_time(&mut state, 2, &[1]);
+            self.pass_time(&mut state, 1, &[2]);
+        }
         state
     }
 
     pub(crate) fn boot(&self, state: &mut State, at: usize) {
         Arc::make_mut(&mut state.machines[at]).start(self.conduct.fault);
         for other in (0..3).filter(|o| *o != at) {
+            state.input(self.conduct, other, Input::Linked(id(at as u8 + 1)), None);
             state.input(self.conduct, at, Input::Linked(id(other as u8 + 1)), None);
         }
         state.note(self.conduct, at);
@@ -150,6 +156,9 @@ impl Promotions {
     }
 
     pub(crate) fn synced(&self, state: &mut State, at: usize) {
+        if state.machines[at].unsynced.is_empty() {
+            return;
+        }
         let inputs: Vec<Input> = state.sync(at).collect();
         for input in inputs {
             state.input(self.conduct, at, input, None);
@@ -160,6 +169,27 @@ impl Promotions {
     fn command(&self, state: &mut State, at: usize, command: Command) {
         let command = Box::new(command);
         state.input(self.conduct, at, Input::Command { token: 1, actor: Actor::Admin(ADMIN), command }, None);
+    }
+
+    fn may_crash(&self, used: &Used) -> bool {
+        used.crashes < self.bounds.crashes || used.restores < self.bounds.restores
+    }
+
+    fn crashes(&self, state: &State, machine: &Machine, out: &mut Vec<Action>) {
+        let (me, used) = (machine.me, &state.used);
+        if used.crashes < self.bounds.crashes {
+            out.push(Action::Crash { at: me, written: false });
+            if self.conduct.slow && !machine.unsynced.is_empty() {
+                out.push(Action::Crash { at: me, written: true });
+            }
+        }
+        if used.restores < self.bounds.restores {
+            let oldest = self.disks[at(me)].len();
+            // What of others is missing comes again; so a copy is told by what of its own it lacks.
+            let own = |n: &usize| machine.disk[*n].header().feed.broker == id(me);
+            let copies = (oldest..machine.disk.len()).filter(own);
+            out.extend(copies.map(|events| Action::Restore { at: me, events }));
+        }
     }
 
     fn healed_well(&self, state: &State) -> bool {
@@ -188,11 +218,15 @@ impl Model for Promotions {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![self.start()]
+        vec![self.begin()]
     }
 
     fn actions(&self, state: &State, out: &mut Vec<Action>) {
         let (bounds, used) = (&self.bounds, &state.used);
+        if let Some(machine) = state.machines.iter().find(|m| !self.conduct.slow && !m.unsynced.is_empty()) {
+            out.push(Action::Sync(machine.me));
+            return self.crashes(state, machine, out);
+        }
         let up = |m: u8| state.machines[at(m)].node.is_some();
         for (number, envelope) in state.network.iter().enumerate() {
             let again = number > 0 && state.network[number - 1].print == envelope.print;
@@ -205,26 +239,11 @@ impl Model for Promotions {
         }
         for machine in &state.machines {
             let me = machine.me;
-            let Some(node) = &machine.node else {
-                out.push(Action::Restart(me));
-                if used.restores < bounds.restores {
-                    let oldest = self.disks[at(me)].len();
-                    // What of others is missing comes again; so a copy is told by what of its own it lacks.
-                    let own = |n: &usize| machine.disk[*n].header().feed.broker == id(me);
-                    let copies = (oldest..machine.disk.len()).filter(own);
-                    out.extend(copies.map(|events| Action::Restore { at: me, events }));
-                }
-                continue;
-            };
-            if !machine.unsynced.is_empty() {
+            let Some(node) = &machine.node else { continue };
+            if self.conduct.slow && !machine.unsynced.is_empty() {
                 out.push(Action::Sync(me));
             }
-            if used.crashes < bounds.crashes {
-                out.push(Action::Crash { at: me, written: false });
-                if !machine.unsynced.is_empty() {
-                    out.push(Action::Crash { at: me, written: true });
-                }
-            }
+            self.crashes(state, machine, out);
             let others: Vec<u8> = (1..=3).filter(|o| *o != me && up(*o)).collect();
             if used.times < bounds.times && used.time_of[at(me)] < bounds.times_each {
                 out.push(Action::Time { at: me, hears: Vec::new() });
@@ -234,7 +253,9 @@ impl Model for Promotions {
                 }
             }
             if used.exchanges < bounds.exchanges {
-                out.extend(others.iter().map(|o| Action::Exchange { from: *o, to: me }));
+                // To hear that somebody lives is a part of how time passes.
+                let of_use = |o: &&u8| state.machines[at(**o)].node.as_ref().is_some_and(|other| node.learns_from(other));
+                out.extend(others.iter().filter(of_use).map(|o| Action::Exchange { from: *o, to: me }));
             }
             if used.forced.iter().sum::<u8>() < bounds.forced && used.forced[at(me)] == 0 {
                 out.push(Action::Force(me));
@@ -273,15 +294,15 @@ impl Model for Promotions {
                     Arc::make_mut(&mut state.machines[at(me)]).unsynced = unsynced;
                     state.sync(at(me)).for_each(drop);
                 }
-                Arc::make_mut(&mut state.machines[at(me)]).node = None;
-                state.note(self.conduct, at(me));
+                self.boot(&mut state, at(me));
             }
-            Action::Restart(me) => self.boot(&mut state, at(me)),
             Action::Restore { at: me, events } => {
                 state.used.restores += 1;
                 // Nobody restores a disk within the time in which a link breaks down: what was under way is over.
                 state.network.retain(|e| e.from != me);
-                Arc::make_mut(&mut state.machines[at(me)]).disk.truncate(events);
+                let machine = Arc::make_mut(&mut state.machines[at(me)]);
+                machine.disk.truncate(events);
+                machine.unsynced.clear();
                 self.boot(&mut state, at(me));
             }
             Action::Time { at: me, hears } => {
@@ -300,8 +321,7 @@ impl Model for Promotions {
             Action::Force(me) => {
                 state.used.forced[at(me)] += 1;
                 let before = state.machines[at(me)].essence;
-                let lost =
-                    state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
+                let lost = state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
                 let command = Command::ForcePromotion {
                     broker: format!("b{me}"),
                     lost: format!("b{}", lost.0[0]),
@@ -323,6 +343,10 @@ impl Model for Promotions {
                 let other = if me == 3 { 2 } else { 3 };
                 self.command(&mut state, at(me), Command::DisableBroker { broker: format!("b{other}") });
             }
+        }
+        let at_once = !self.conduct.slow && !self.may_crash(&state.used);
+        while let Some(at) = (0..3).find(|at| at_once && !state.machines[*at].unsynced.is_empty()) {
+            self.synced(&mut state, at);
         }
         Some(state)
     }

@@ -2,8 +2,8 @@
 //! or deliver twice; what only carries events after them (a pull and its chunks) is carried out at once.
 
 use crate::machine::Write;
-use crate::net::id;
 use crate::oracle;
+use crate::net::id;
 use crate::state::{Envelope, State};
 use hostler_events::payload::PromotionKind;
 use hostler_events::{Event, StoredEvent};
@@ -22,10 +22,9 @@ pub(crate) const BAD_ALARMS: [&str; 4] = ["feed.forked", "event.forged", "views.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conduct {
     pub(crate) fault: Option<Fault>,
-    /// Whether also what came from others takes its time to get to the disk.
-    pub(crate) slow_disks: bool,
-    /// Whether the answer to a gathering candidate comes at once, or not at all.
-    pub(crate) quick_answers: bool,
+    /// Whether disks take their time, and answers to a gathering candidate. Else what is written is synced before the
+    /// next thing happens (unless that is a crash), and an answer comes at once or not at all.
+    pub(crate) slow: bool,
     /// Whether the order of a disk matters.
     pub(crate) exact: bool,
 }
@@ -62,7 +61,7 @@ impl State {
                         let events = events.into_iter().map(Arc::new).collect();
                         let machine = Arc::make_mut(&mut self.machines[at]);
                         machine.unsynced.push_back(Write { batch, events });
-                        if !own && !conduct.slow_disks && machine.unsynced.len() == 1 {
+                        if !own && !conduct.slow && machine.unsynced.len() == 1 {
                             todo.extend(self.sync(at).map(|input| (at, input)));
                         }
                     }
@@ -72,16 +71,11 @@ impl State {
                             Message::Heads(_) if heads == Some(index(to)) => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Pull { .. } => {
-                                todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }))
-                            }
-                            Message::Gathered { .. } if conduct.quick_answers => {
+                            Message::Pull { .. } => todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message })),
+                            Message::Gathered { .. } if !conduct.slow => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Push(_)
-                            | Message::Gather { .. }
-                            | Message::Gathered { .. }
-                            | Message::Elect { .. } => {
+                            Message::Push(_) | Message::Gather { .. } | Message::Gathered { .. } | Message::Elect { .. } => {
                                 self.network.push(envelope(message));
                             }
                             // Heads are brought by exchanges; what was stored elsewhere only decides about answers.
@@ -121,7 +115,8 @@ impl State {
     /// Looks at a machine again.
     pub(crate) fn note(&mut self, conduct: Conduct, at: usize) {
         let machine = Arc::make_mut(&mut self.machines[at]);
-        if let Some(node) = machine.node.as_ref() {
+        if let Some(node) = machine.node.as_ref().filter(|n| *n.folded() != machine.folded) {
+            machine.folded = node.folded().clone();
             machine.digest = node.views().digest();
             machine.wrong = oracle::wrong_lane(node);
         }
@@ -159,7 +154,8 @@ impl State {
 
     /// One broker's heads get to another, and what that misses comes back.
     pub(crate) fn exchange(&mut self, conduct: Conduct, from: usize, to: usize) {
-        if self.machines[to].node.is_some() {
+        if self.machines[from].node.is_some() && self.machines[to].node.is_some() {
+            self.input(conduct, to, Input::Linked(id(from as u8 + 1)), None);
             self.input(conduct, from, Input::Linked(id(to as u8 + 1)), Some(to));
         }
     }
