@@ -85,6 +85,10 @@ fn report(run: &Run, seconds: u64, checker: &impl Checker<Promotions>) -> Vec<(&
         .collect()
 }
 
+fn digits(n: u64) -> [u8; 3] {
+    [n / 100, n / 10 % 10, n % 10].map(|d| d as u8)
+}
+
 #[test]
 fn explore() {
     let env = |name: &str, default: u64| {
@@ -92,9 +96,10 @@ fn explore() {
     };
     let bounds = Bounds {
         times: env("TIMES", 3) as u8,
-        times_each: env("EACH", 2) as u8,
+        times_each: digits(env("EACH", 222)),
         exchanges: env("EXCHANGES", 0) as u8,
         crashes: env("CRASHES", 0) as u8,
+        crashing: digits(env("CRASHING", 111)).map(|c| c > 0),
         restores: env("RESTORES", 0) as u8,
         duplicates: env("DUPLICATES", 0) as u8,
         forced: env("FORCED", 0) as u8,

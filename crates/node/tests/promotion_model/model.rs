@@ -22,12 +22,14 @@ const HEARD_MS: u64 = 2_000;
 /// How often each kind of thing may happen on one path.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bounds {
-    /// Steps of time, of all brokers together, and of one.
+    /// Steps of time, of all brokers together, and of each.
     pub(crate) times: u8,
-    pub(crate) times_each: u8,
+    pub(crate) times_each: [u8; 3],
     /// Brokers that compare heads besides.
     pub(crate) exchanges: u8,
     pub(crate) crashes: u8,
+    /// Who may crash, or be restored.
+    pub(crate) crashing: [bool; 3],
     /// Of the restarts, how many on an older copy of the disk.
     pub(crate) restores: u8,
     pub(crate) duplicates: u8,
@@ -177,6 +179,9 @@ impl Promotions {
 
     fn crashes(&self, state: &State, machine: &Machine, out: &mut Vec<Action>) {
         let (me, used) = (machine.me, &state.used);
+        if !self.bounds.crashing[at(me)] {
+            return;
+        }
         if used.crashes < self.bounds.crashes {
             out.push(Action::Crash { at: me, written: false });
             if self.conduct.slow && !machine.unsynced.is_empty() {
@@ -245,12 +250,16 @@ impl Model for Promotions {
             }
             self.crashes(state, machine, out);
             let others: Vec<u8> = (1..=3).filter(|o| *o != me && up(*o)).collect();
-            if used.times < bounds.times && used.time_of[at(me)] < bounds.times_each {
-                out.push(Action::Time { at: me, hears: Vec::new() });
-                out.extend(others.iter().map(|o| Action::Time { at: me, hears: vec![*o] }));
-                if others.len() == 2 {
-                    out.push(Action::Time { at: me, hears: others.clone() });
+            if used.times < bounds.times && used.time_of[at(me)] < bounds.times_each[at(me)] {
+                let master = node.views().site(crate::net::SITE).and_then(|s| s.master.as_ref()).map(|m| m.epoch.broker);
+                let rest: Vec<u8> = others.iter().copied().filter(|o| Some(id(*o)) != master).collect();
+                let mut hears = vec![Vec::new(), others.clone(), rest];
+                if self.conduct.slow {
+                    hears.extend(others.iter().map(|o| vec![*o]));
                 }
+                hears.sort();
+                hears.dedup();
+                out.extend(hears.into_iter().map(|hears| Action::Time { at: me, hears }));
             }
             if used.exchanges < bounds.exchanges {
                 // To hear that somebody lives is a part of how time passes.
