@@ -34,8 +34,9 @@ impl Continuity {
 
     /// A member's heads. `have` is what is on this disk: where the member has more of any of this broker's feeds, or
     /// another event in a place (`hash_at`: the hash of the event in a place here), this is not the disk that wrote them
-    /// last. The place is given where the feed forks: while this broker runs, nobody else can have more of the feed in
-    /// which it writes, unless a copy of its data runs as well.
+    /// last. What it has taken in counts, even where it is not on its disk yet. The place is given where the feed forks:
+    /// while this broker runs, nobody else can have more of the feed in which it writes, unless a copy of its data runs
+    /// as well.
     pub fn hear(
         &mut self,
         from: BrokerId,
@@ -44,7 +45,7 @@ impl Continuity {
         have: &Frontier,
         hash_at: impl Fn(Feed, u64) -> Option<Hash>,
     ) -> Option<(Feed, u64)> {
-        let own = || heads.durable.0.iter().filter(|(f, _)| f.broker == feed.broker);
+        let own = || heads.durable.0.iter().chain(&heads.folded.0).filter(|(f, _)| f.broker == feed.broker);
         let other = |f: &Feed, seq: u64, hash: Hash| hash_at(*f, seq).is_some_and(|ours| ours != hash);
         let fork = own().find(|(f, (seq, hash))| other(f, *seq, *hash)).map(|(f, (seq, _))| (*f, *seq));
         let later = own().any(|(f, (seq, _))| !have.contains(f, *seq));
