@@ -23,7 +23,8 @@ fn add_user(farm: &NetFarm, broker: &str, name: &str) -> anyhow::Result<Value> {
 /// The line of the log about the user's adding, as one broker has it; `None` where it has none.
 fn user_line(farm: &NetFarm, broker: &str, name: &str) -> Option<Value> {
     let log = farm.get(broker, "log?limit=1000").unwrap();
-    let is = |line: &&Value| line["what"] == "user.added" && line["payload"].to_string().contains(&format!("\"{name}\""));
+    let is =
+        |line: &&Value| line["what"] == "user.added" && line["payload"].to_string().contains(&format!("\"{name}\""));
     log.as_array().unwrap().iter().find(is).cloned()
 }
 

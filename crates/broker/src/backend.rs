@@ -7,7 +7,7 @@ use hostler_node::{Alarm, Command, CommandError, Lag, Outcome};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::report::Session;
 use hostler_seating::seat::{NoSeat, Placement, SeatRequest};
-use hostler_views::{Entry, State};
+use hostler_views::{Broker, Entry, State};
 use hostler_wire::MemberKey;
 use hostler_wire::messages::agent::SessionOrder;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub main: Arc<State>,
     /// This site's state.
     pub site: Arc<State>,
+    /// Every site's state, this one's and the main one's too.
+    pub sites: BTreeMap<SiteId, Arc<State>>,
     /// The master and its epoch, as far as this broker knows.
     pub master: Option<(BrokerId, Epoch)>,
     /// Since when it has been the master without a break.
@@ -32,7 +34,7 @@ pub struct Snapshot {
     pub digest: Hash,
     /// For every feed the last event on the disk.
     pub durable: Frontier,
-    /// What is known of every broker of the site.
+    /// What is known of every broker of the farm.
     pub brokers: BTreeMap<BrokerId, BrokerNow>,
     /// Gateways whose link is up, and how many connections each carries.
     pub gateways: BTreeMap<GatewayId, u32>,
@@ -42,6 +44,33 @@ pub struct Snapshot {
     pub events: u64,
     /// Why this broker is no member any more, where it is none.
     pub removal: Option<String>,
+}
+
+impl Snapshot {
+    /// This broker's look at a site, which may be another than its own: the views have all of it, and of what only the
+    /// site's own brokers know there is nothing.
+    #[must_use]
+    pub fn of_site(self: &Arc<Self>, site_id: SiteId) -> Arc<Self> {
+        if site_id == self.site_id {
+            return self.clone();
+        }
+        let site = self.sites.get(&site_id).cloned().unwrap_or_default();
+        let master = site.master.as_ref().map(|m| (m.epoch.broker, m.epoch));
+        let gateways = BTreeMap::new();
+        Arc::new(Self { site_id, site, master, master_since: None, gateways, ..(**self).clone() })
+    }
+
+    /// The site's name.
+    #[must_use]
+    pub fn site_name(&self) -> String {
+        self.main.sites.get(&self.site_id).map_or_else(|| self.site_id.short(), |s| s.name.to_string())
+    }
+
+    /// A broker that is or was a member of any site.
+    #[must_use]
+    pub fn broker(&self, id: BrokerId) -> Option<&Broker> {
+        self.site.brokers.get(&id).or_else(|| self.sites.values().find_map(|s| s.brokers.get(&id)))
+    }
 }
 
 /// What is known of a broker at this moment.
@@ -101,6 +130,8 @@ pub struct LogQuery {
     pub limit: usize,
     /// Only what came after this event arrived here; for following.
     pub after: Option<EventRef>,
+    /// Of which site; this broker's own if `None`.
+    pub site: Option<SiteId>,
 }
 
 /// A backup, piece by piece.
@@ -114,8 +145,8 @@ pub trait Backend: Send + Sync + 'static {
     fn key(&self) -> &MemberKey;
     /// The present moment.
     fn wall(&self) -> Wall;
-    /// Carries out a command.
-    fn command(&self, actor: Actor, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>>;
+    /// Carries out a command in a site, which may be another than this broker's.
+    fn command(&self, actor: Actor, site: SiteId, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>>;
     /// Finds a place: on the user's home broker.
     fn seat(&self, request: SeatRequest) -> BoxFuture<'_, Result<Box<Placement>, NoSeat>>;
     /// All hosts, as seating sees them.

@@ -45,6 +45,8 @@ pub struct TrustedBroker {
     pub id: BrokerId,
     /// Its key.
     pub key: PublicKey,
+    /// Whether it takes work; where it does not, it may have been removed, and is no peer before the log says so.
+    pub enabled: bool,
     /// Where it talks to other brokers.
     pub peer: hostler_model::Address,
 }

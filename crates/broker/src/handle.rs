@@ -12,7 +12,7 @@ use actix::Addr;
 use ed25519_dalek::VerifyingKey;
 use futures::future::BoxFuture;
 use hostler_events::Actor;
-use hostler_model::{BrokerId, HostId, SeatId, SessionId, UserName, Wall, limits};
+use hostler_model::{BrokerId, HostId, SeatId, SessionId, SiteId, UserName, Wall, limits};
 use hostler_node::{Command, CommandError, Outcome};
 use hostler_rdp::{SignedTicket, Ticket, UserMatch, match_user};
 use hostler_seating::explanation::Explanation;
@@ -70,8 +70,12 @@ impl Handle {
         }
     }
 
-    /// What another broker asked for.
-    pub(crate) async fn answer_peer(&self, frame: PeerFrame) -> Option<PeerFrame> {
+    /// What another broker of the site asked for. A broker of another site has nothing to ask here: each seats its own
+    /// site's users.
+    pub(crate) async fn answer_peer(&self, from: BrokerId, frame: PeerFrame) -> Option<PeerFrame> {
+        if !self.snapshot().site.order.contains(&from) {
+            return None;
+        }
         Some(match frame {
             PeerFrame::Seat { request, seat } => PeerFrame::Seated { request, result: self.decide(*seat).await },
             PeerFrame::Take { request, ticket } => {
@@ -84,12 +88,15 @@ impl Handle {
     /// A gateway could not reach a host. The seat was given out by the user's home broker, so all are told.
     pub(crate) fn unreachable(&self, host: HostId, seat: SeatId) {
         self.unreachable_here(host, seat);
+        // Brokers of other sites pass it over: they don't know the host.
         self.shared.peers.tell_all(&PeerFrame::Unreachable { host, seat });
     }
 
     /// Another broker's gateway could not reach a host.
     pub(crate) fn unreachable_here(&self, host: HostId, seat: SeatId) {
-        self.site.do_send(Unreachable(host, seat));
+        if self.snapshot().site.hosts.contains_key(&host) {
+            self.site.do_send(Unreachable(host, seat));
+        }
     }
 
     /// The signed ticket for a placement.
@@ -207,8 +214,9 @@ impl Backend for Handle {
         self.shared.clock.now().wall
     }
 
-    fn command(&self, actor: Actor, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>> {
-        Box::pin(async move { self.node.send(DoCommand { actor, command }).await.unwrap_or(Err(CommandError::Busy)) })
+    fn command(&self, actor: Actor, site: SiteId, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>> {
+        let message = DoCommand { actor, site, command };
+        Box::pin(async move { self.node.send(message).await.unwrap_or(Err(CommandError::Busy)) })
     }
 
     fn seat(&self, request: SeatRequest) -> BoxFuture<'_, Result<Box<Placement>, NoSeat>> {

@@ -1,7 +1,7 @@
 //! Takes in new members: whoever has a token, and proves it without sending its secret.
 
 use crate::backend::Backend;
-use crate::catalog::broker_list;
+use crate::catalog::{broker_list, farm_list};
 use crate::handle::Handle;
 use hostler_events::Actor;
 use hostler_model::{BrokerId, GatewayId, HostId, Name, PublicKey};
@@ -75,13 +75,16 @@ async fn answer(connection: &Connection, handle: &Handle, request: &JoinRequest)
     }
     let id = member_id(&snapshot.site, &key);
     let command = command(request, id);
-    let outcome = handle.command(Actor::Token(request.token), command).await.map_err(|error| match error {
+    let carried_out = handle.command(Actor::Token(request.token), snapshot.site_id, command).await;
+    let outcome = carried_out.map_err(|error| match error {
         CommandError::Token(_) => JoinRefusal::Used,
         other => JoinRefusal::NotNow(other.to_string()),
     })?;
+    let founds = token.founds;
     let snapshot = handle.snapshot();
     let site = &snapshot.site;
     let name: Option<Name> = match request.join_as {
+        JoinAs::Broker(_) if founds.is_some() => None,
         JoinAs::Broker(_) => site.brokers.get(&BrokerId(id)).map(|b| b.name.clone()),
         JoinAs::Gateway(_) => site.gateways.get(&GatewayId(id)).map(|g| g.name.value.clone()),
         JoinAs::Agent(_) => site.hosts.get(&HostId(id)).map(|h| h.name.value.clone()),
@@ -89,9 +92,13 @@ async fn answer(connection: &Connection, handle: &Handle, request: &JoinRequest)
     let epoch = snapshot.master.map_or(hostler_model::Epoch::NONE, |(_, epoch)| epoch);
     Ok(Joined {
         farm: snapshot.main.farm.clone().unwrap_or_else(|| request.name.clone()),
-        site: snapshot.site_id,
+        site: founds.unwrap_or(snapshot.site_id),
         name: name.unwrap_or_else(|| request.name.clone()),
-        brokers: broker_list(site, epoch),
+        // A broker gets everybody whose events it will have to check; the others keep to their site.
+        brokers: match request.join_as {
+            JoinAs::Broker(_) => farm_list(&snapshot, epoch),
+            JoinAs::Gateway(_) | JoinAs::Agent(_) => broker_list(site, epoch),
+        },
         durable_on: (outcome.durable_on, outcome.members),
     })
 }

@@ -11,6 +11,7 @@ pub mod backup;
 mod catalog;
 mod clock;
 mod config;
+mod farm;
 mod handle;
 mod join;
 mod logons;

@@ -17,13 +17,14 @@ mod openapi;
 mod password;
 mod problem;
 mod server;
+mod site_asked;
 #[cfg(test)]
 mod testing;
 
 pub use endpoints::{CommandReply, Labelled};
 pub use endpoints::{
     admins, alarms, api_tokens, brokers, connections, gateways, groups, hosts, items, log, login, sessions, settings,
-    status, tokens, users,
+    sites, status, tokens, users,
 };
 pub use openapi::openapi_json;
 pub use password::{PASSWORD_BYTES, PASSWORD_CHARACTERS, PasswordError, hash_password};

@@ -112,12 +112,12 @@ impl Broker {
             peers: Peers::default(),
             logons: Mutex::default(),
         });
-        let trusted: Vec<_> = config.trusted.iter().map(|t| (t.id, t.key)).collect();
+        let known_peers = || config.trusted.iter().filter(|t| t.enabled);
         let node_config = NodeConfig {
             me: config.me,
             site: config.site,
             key: AuthorKey::from_secret(config.key.secret()),
-            trusted: trusted.clone(),
+            trusted: config.trusted.iter().map(|t| (t.id, t.key)).collect(),
             incarnation: incarnation(config.me, reader.heads().0.keys())?,
             seed: random()?,
         };
@@ -126,6 +126,7 @@ impl Broker {
             warn!(%why, "a checkpoint is passed over, and everything was folded again");
         }
         let mut first_snapshot = shared.snapshot.subscribe();
+        let trusted = known_peers().map(|t| (t.id, t.key)).collect();
         let backups = BackupSource {
             reader: reader.clone(),
             data_dir: config.data_dir.clone(),
@@ -177,7 +178,7 @@ impl Broker {
         runtime.spawn(starter.clone().welcome(agents));
         runtime.spawn(starter.clone().welcome(peers));
         let peer_endpoint = Arc::new(peer_endpoint);
-        let known = config.trusted.iter().map(|t| (t.id, t.peer.clone())).collect();
+        let known = known_peers().map(|t| (t.id, t.peer.clone())).collect();
         runtime.spawn(starter.dial_peers(peer_endpoint.clone(), known));
         info!(
             broker = %config.me.short(), join = %config.listen.join, access = %config.listen.access,
@@ -281,9 +282,7 @@ impl Starter {
 
     fn targets(&self, known: &HashMap<BrokerId, Address>) -> HashMap<BrokerId, Address> {
         let snapshot = self.shared.snapshot.borrow().clone();
-        let listed = snapshot.site.order.iter();
-        let listed = listed.filter_map(|id| Some((*id, snapshot.site.brokers.get(id)?.addresses.peer.clone())));
-        let mut targets: HashMap<BrokerId, Address> = listed.collect();
+        let mut targets: HashMap<BrokerId, Address> = snapshot.farm_members().map(|m| (m.id, m.peer.clone())).collect();
         if targets.is_empty() {
             targets.clone_from(known);
         }

@@ -60,6 +60,9 @@ pub(crate) struct GlobalArgs {
     /// The fingerprint of that broker's key, where it is not known yet
     #[arg(long, global = true, value_name = "FINGERPRINT", value_parser = fingerprint)]
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// The site that it is about, by name or id; unless given, that of the stored logon
+    #[arg(long, global = true, value_name = "SITE")]
+    pub(crate) site: Option<String>,
     /// Print the broker's answer as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -93,6 +96,9 @@ pub(crate) enum Command {
     /// What an administrator should know
     #[command(subcommand)]
     Alarm(AlarmCommand),
+    /// Sites of the farm
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// Brokers
     #[command(subcommand)]
     Broker(BrokerCommand),
@@ -175,6 +181,18 @@ pub(crate) enum AlarmCommand {
         /// Its code; all that there can be unless given
         code: Option<AlarmCode>,
     },
+}
+
+/// Sites.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SiteCommand {
+    /// Begin a site; its first broker joins with a token that is made for it
+    Add {
+        /// Its name
+        name: String,
+    },
+    /// All sites of the farm
+    List,
 }
 
 /// Settings.

@@ -58,6 +58,8 @@ pub(crate) struct Client {
     seen: Arc<Mutex<Option<Fingerprint>>>,
     addresses: Vec<Address>,
     token: Option<String>,
+    /// The site that requests are about; the answering broker's own if `None`.
+    site: Option<String>,
 }
 
 /// What became of one attempt at one broker.
@@ -73,6 +75,11 @@ impl Client {
     pub(crate) fn new(brokers: &[KnownBroker], ask: Vec<Address>, token: Option<String>) -> Result<Self, Failure> {
         let known = brokers.iter().filter_map(|b| parse_fingerprint(&b.fingerprint)).collect();
         Self::build(Pins::Known(known), ask, token)
+    }
+
+    /// The same, with requests about this site.
+    pub(crate) fn about(self, site: Option<String>) -> Self {
+        Self { site, ..self }
     }
 
     /// The fingerprint of the key that a broker shows, whatever it is.
@@ -97,7 +104,7 @@ impl Client {
             .timeout(Duration::from_millis(ANSWER_MS))
             .build()
             .context("HTTPS can't be set up")?;
-        Ok(Self { http, seen, addresses, token })
+        Ok(Self { http, seen, addresses, token, site: None })
     }
 
     /// The key that the last broker showed.
@@ -169,8 +176,10 @@ impl Client {
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(ask.path);
         }
-        if !ask.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&ask.query);
+        let site = self.site.iter().map(|site| ("site", site.clone()));
+        let query: Vec<_> = ask.query.iter().cloned().chain(site).collect();
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&query);
         }
         let mut request = self.http.request(ask.method.clone(), url).header(ACCEPT, ask.accept);
         if let Some(token) = &self.token {
@@ -212,7 +221,13 @@ fn refusal(address: &Address, status: StatusCode, bytes: &[u8]) -> Attempt {
         Ok(problem)
             if matches!(
                 problem.code.as_str(),
-                "busy" | "not_ready" | "halted" | "clock_ahead" | "master_unreachable"
+                "busy"
+                    | "not_ready"
+                    | "halted"
+                    | "clock_ahead"
+                    | "master_unreachable"
+                    | "site_unreachable"
+                    | "other_site"
             ) =>
         {
             Attempt::Next(Failure::Refused(problem))

@@ -13,6 +13,7 @@ mod own_services;
 mod people;
 mod sessions;
 mod settings;
+mod sites;
 mod status;
 mod tokens;
 
@@ -32,7 +33,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Alarm(AlarmCommand::List) => alarms::list(&context()?).await,
         Command::Alarm(command) => alarms::show(&command, global.json),
         Command::Status => status::status(&context()?).await,
-        Command::Init(args) => on_own_thread(|| service::init(&args, &global.config, global.json)),
+        Command::Init(args) => {
+            on_own_thread(|| service::init(&args, global.site.as_deref(), &global.config, global.json))
+        }
         Command::Join(args) => on_own_thread(|| service::join(&args, &global.config, global.json)),
         Command::Agent(AgentCommand::Run(args)) => on_own_thread(|| service::run_agent(&args, &global.config)),
         Command::Broker(BrokerCommand::Run(args)) => on_own_thread(|| service::run_broker(&args, &global.config)),
@@ -41,6 +44,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Broker(BrokerCommand::Add(args)) => adding::broker(global, &args).await,
         Command::Host(HostCommand::Add(args)) => adding::host(global, &args).await,
         Command::Gateway(GatewayCommand::Add(args)) => adding::gateway(global, &args).await,
+        Command::Site(command) => sites::site(&context()?, &command).await,
         Command::Broker(BrokerCommand::Ask(command)) => members::broker(&context()?, &command).await,
         Command::Host(HostCommand::Ask(command)) => members::host(&context()?, &command).await,
         Command::Gateway(GatewayCommand::Ask(command)) => members::gateway(&context()?, &command).await,

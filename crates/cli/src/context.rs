@@ -21,6 +21,7 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     json: bool,
     yes: bool,
+    site: Option<String>,
 }
 
 impl Context {
@@ -32,6 +33,9 @@ impl Context {
         if let (Some(address), Some(fingerprint)) = (&global.broker, global.fingerprint) {
             brokers = vec![KnownBroker::new(address.clone(), fingerprint)];
         }
+        // Of the brokers that are known some are of other sites: which site is meant must not depend on who answers.
+        let of_logon = logon.as_ref().and_then(|l| l.site.clone()).filter(|_| global.broker.is_none());
+        let site = global.site.clone().or(of_logon);
         let token = program.or_else(|| logon.map(|l| l.token)).ok_or_else(|| {
             Failure::NotLoggedIn("you are not logged in; log in with: hostler login --broker ADDRESS".into())
         })?;
@@ -39,8 +43,13 @@ impl Context {
             Some(address) => vec![address.clone()],
             None => brokers.iter().map(|b| b.address.clone()).collect(),
         };
-        let client = Client::new(&brokers, ask, Some(token))?;
-        Ok(Self { client, json: global.json, yes: global.yes })
+        let client = Client::new(&brokers, ask, Some(token))?.about(site.clone());
+        Ok(Self { client, json: global.json, yes: global.yes, site })
+    }
+
+    /// The site that is meant, by name or id; that of the broker that answers if `None`.
+    pub(crate) fn site(&self) -> Option<&str> {
+        self.site.as_deref()
     }
 
     /// Whether JSON is wanted.

@@ -43,6 +43,9 @@ pub(crate) struct Logon {
     pub(crate) expires_ms: Option<u64>,
     /// The farm's brokers.
     pub(crate) brokers: Vec<KnownBroker>,
+    /// The id of the site that commands are about unless they name one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<String>,
 }
 
 impl Logon {

@@ -192,8 +192,7 @@ fn what_a_removed_broker_wrote_unseen_is_quarantined() {
     let late = h.write(2, 210, h.first, ME, published(4, "Late"), &[&removal]);
     let quarantined = Lane::Quarantined { by: removal.reference };
     let t = h.timeline();
-    for (event, want) in
-        [(&seen, Lane::Applied), (&unseen, quarantined), (&other, Lane::Applied), (&late, quarantined)]
+    for (event, want) in [(&seen, Lane::Applied), (&unseen, quarantined), (&other, Lane::Applied), (&late, quarantined)]
     {
         assert_eq!(lane(&t, event), want, "{:?}", event.event);
     }

@@ -6,6 +6,7 @@ mod restored;
 pub(crate) use checkpoint::SaveViews;
 
 use crate::backend::{BrokerNow, LogQuery, Snapshot};
+use crate::farm::members;
 use crate::overlap::{Left, Overlap};
 use crate::shared::Shared;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
@@ -16,7 +17,7 @@ use hostler_node::{AlarmCode, Command, CommandError, Input, Node, Outcome, Outpu
 use hostler_views::{Entry, State};
 use hostler_wire::DatagramError;
 use hostler_wire::messages::peer::{About, PeerFrame};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -35,6 +36,8 @@ const PUBLISH_SHARE: u32 = 8;
 pub(crate) struct DoCommand {
     /// Who wants it.
     pub(crate) actor: Who,
+    /// In which site.
+    pub(crate) site: SiteId,
     /// What.
     pub(crate) command: Command,
 }
@@ -106,6 +109,7 @@ pub(crate) struct NodeActor {
     publishing_took: Duration,
     main: Arc<State>,
     own: Arc<State>,
+    sites: BTreeMap<SiteId, Arc<State>>,
     gateways: BTreeMap<GatewayId, u32>,
     /// What the other brokers told of themselves, and when.
     told: BTreeMap<BrokerId, (About, Mono)>,
@@ -143,6 +147,7 @@ impl NodeActor {
             publishing_took: Duration::ZERO,
             main: Arc::default(),
             own: Arc::default(),
+            sites: BTreeMap::new(),
             gateways: BTreeMap::new(),
             told: BTreeMap::new(),
             master_since: None,
@@ -239,18 +244,17 @@ impl NodeActor {
     fn publish(&mut self) {
         let start = Instant::now();
         let views = self.node.views();
-        let own = views.site(self.site);
-        if own.is_some_and(|s| *s != *self.own) {
-            self.own = Arc::new(own.cloned().unwrap_or_default());
+        for (id, timeline) in views.timelines() {
+            let state = self.sites.entry(*id).or_default();
+            if **state != *timeline.state() {
+                *state = Arc::new(timeline.state().clone());
+            }
         }
-        if views.main_site() == Some(self.site) {
-            self.main = self.own.clone();
-        } else if let Some(main) = views.main() {
-            self.main = Arc::new(main.clone());
-        }
-        let own = self.own.clone();
-        let brokers = own.order.iter().map(|id| (*id, self.broker_now(*id))).collect();
-        self.told.retain(|id, _| own.order.contains(id));
+        let state = |id: Option<SiteId>| id.and_then(|id| self.sites.get(&id)).cloned().unwrap_or_default();
+        (self.own, self.main) = (state(Some(self.site)), state(views.main_site()));
+        let members: BTreeSet<BrokerId> = self.sites.values().flat_map(|s| s.order.iter().copied()).collect();
+        let brokers = members.iter().map(|id| (*id, self.broker_now(*id))).collect();
+        self.told.retain(|id, _| members.contains(id));
         let views = self.node.views();
         let events = views.timelines().map(|(_, t)| t.entries().len() as u64).sum();
         self.set_roster();
@@ -259,6 +263,7 @@ impl NodeActor {
             site_id: self.site,
             main: self.main.clone(),
             site: self.own.clone(),
+            sites: self.sites.clone(),
             master: self.node.master(),
             master_since: self.master_since(),
             digest: self.node.digest(),
@@ -309,9 +314,7 @@ impl NodeActor {
     /// Who may connect: the keys that the views hold now, and for a moment those that they held before.
     fn set_roster(&mut self) {
         let views = self.node.views();
-        let states = || views.timelines().map(|(_, t)| t.state());
-        let mut brokers: Vec<_> =
-            states().flat_map(|s| s.order.iter().filter_map(|id| Some((s.brokers.get(id)?.key, id.0)))).collect();
+        let mut brokers: Vec<_> = members(&self.sites, &self.main).map(|m| (m.key, m.id.0)).collect();
         if brokers.is_empty() {
             // The log has not come yet.
             brokers = self.trusted.iter().map(|(id, key)| (*key, id.0)).collect();
@@ -389,10 +392,10 @@ impl Handler<DoCommand> for NodeActor {
         let token = self.next_token;
         let (sender, receiver) = oneshot::channel();
         self.waiting.insert(token, sender);
-        let (actor, what) = (message.actor, message.command.name());
+        let (actor, site, what) = (message.actor, message.site, message.command.name());
         let span = info_span!("command", number = token, what, actor = ?actor);
         let command = Box::new(message.command);
-        span.in_scope(|| self.handle_input(Input::Command { token, actor, command }, ctx));
+        span.in_scope(|| self.handle_input(Input::CommandIn { site, token, actor, command }, ctx));
         let answer = async move {
             let result = receiver.await.unwrap_or(Err(CommandError::Busy));
             match &result {
@@ -441,7 +444,8 @@ impl Handler<ReadLog> for NodeActor {
     type Result = actix::MessageResult<ReadLog>;
 
     fn handle(&mut self, ReadLog(query): ReadLog, _: &mut Self::Context) -> Self::Result {
-        let entries = self.node.views().timeline(self.site).map_or(&[][..], |t| t.entries());
+        let site = query.site.unwrap_or(self.site);
+        let entries = self.node.views().timeline(site).map_or(&[][..], |t| t.entries());
         let after = |e: &Entry| query.after.is_some_and(|a| a == e.loaded.reference);
         let from = entries.iter().rposition(after).map_or(0, |at| at + 1);
         let from = from.max(entries.len().saturating_sub(query.limit));
@@ -498,6 +502,7 @@ pub(crate) fn empty_snapshot(me: BrokerId, site_id: SiteId) -> Arc<Snapshot> {
         site_id,
         main: Arc::default(),
         site: Arc::default(),
+        sites: BTreeMap::new(),
         master: None,
         master_since: None,
         digest: hostler_events::Hash::ZERO,

@@ -120,7 +120,7 @@ async fn read(
                     if let PeerFrame::Seat { request, .. } = &frame {
                         let _ = link.sender.try_send(&PeerFrame::Working { request: *request });
                     }
-                    if let Some(answer) = handle.answer_peer(frame).await {
+                    if let Some(answer) = handle.answer_peer(peer, frame).await {
                         let _ = link.sender.try_send(&answer);
                     }
                     drop(permit);

@@ -14,6 +14,7 @@ pub mod log;
 pub mod login;
 pub mod sessions;
 pub mod settings;
+pub mod sites;
 pub mod status;
 pub mod tokens;
 pub mod users;
@@ -57,6 +58,7 @@ pub(super) fn all(config: &mut web::ServiceConfig) {
         .service((api_tokens::list, api_tokens::create, api_tokens::revoke))
         .service((settings::list, settings::set, settings::unset))
         .service((sessions::list, sessions::disconnect, sessions::log_off, sessions::message, sessions::why))
+        .service((sites::list, sites::add))
         .service(connections::connect)
         .service(log::list)
         .service(backup::backup);
@@ -90,9 +92,9 @@ pub struct CommandReply {
 
 /// Gives a command to the broker.
 async fn command(rest: &Rest, caller: &Caller, command: Command) -> Result<CommandReply, Problem> {
-    let outcome = rest.backend.command(caller.actor(), command).await?;
+    let outcome = rest.backend.command(caller.actor(), caller.snapshot.site_id, command).await?;
     // The new thing is in the views by now, on the broker that carried the command out.
-    let snapshot = rest.backend.snapshot();
+    let snapshot = rest.backend.snapshot().of_site(caller.snapshot.site_id);
     let Outcome { thing, events, durable_on, members, warnings } = outcome;
     Ok(CommandReply {
         thing: thing.map(|thing| labelled(thing, &snapshot.site, &snapshot.main)),
@@ -112,7 +114,10 @@ fn event_text(event: &EventRef) -> String {
 fn labelled(thing: Thing, site: &State, main: &State) -> Labelled {
     let (kind, id, name) = match thing {
         Thing::Site(id) => ("site", id.to_string(), main.sites.get(&id).map(|s| s.name.to_string())),
-        Thing::Broker(id) => ("broker", id.to_string(), site.brokers.get(&id).map(|b| b.name.to_string())),
+        Thing::Broker(id) => {
+            let known = site.brokers.get(&id).or_else(|| main.brokers.get(&id));
+            ("broker", id.to_string(), known.map(|b| b.name.to_string()))
+        }
         Thing::Gateway(id) => ("gateway", id.to_string(), site.gateways.get(&id).map(|g| g.name.value.to_string())),
         Thing::Host(id) => ("host", id.to_string(), site.hosts.get(&id).map(|h| h.name.value.to_string())),
         Thing::Item(id) => ("item", id.to_string(), site.items.get(&id).map(|i| i.name.value.to_string())),

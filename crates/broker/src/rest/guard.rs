@@ -3,7 +3,7 @@
 
 use super::problem::Problem;
 use super::server::Rest;
-use super::{REQUEST_MS, openapi};
+use super::{REQUEST_MS, openapi, site_asked};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -21,7 +21,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Lets a request through to its endpoint.
 pub(super) async fn guard(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let rest = request.app_data::<web::Data<Rest>>().cloned().ok_or_else(Problem::internal)?;
@@ -37,6 +37,7 @@ pub(super) async fn guard(
         let Ok(_room) = room else {
             return Err(Problem::busy("this broker answers as many requests as it can; try again in a moment").into());
         };
+        site_asked::take(&mut request)?;
         match tokio::time::timeout(Duration::from_millis(REQUEST_MS), next.call(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(too_slow().into()),

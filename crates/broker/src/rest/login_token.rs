@@ -114,10 +114,9 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*first)
 }
 
-/// The key of a broker that is a member, of this site or the main one.
+/// The key of a broker that is a member, of whatever site.
 fn broker_key(snapshot: &Snapshot, id: BrokerId) -> Option<PublicKey> {
-    let found = snapshot.site.brokers.get(&id).or_else(|| snapshot.main.brokers.get(&id));
-    found.filter(|b| !b.removed).map(|b| b.key)
+    snapshot.broker(id).filter(|b| !b.removed).map(|b| b.key)
 }
 
 #[cfg(test)]

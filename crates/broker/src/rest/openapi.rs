@@ -3,7 +3,10 @@
 
 use super::endpoints as e;
 use super::problem::Problem;
+use super::site_asked::PARAMETER;
 use std::sync::LazyLock;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -29,7 +32,7 @@ pub fn openapi_json() -> &'static str {
     ),
     servers((url = "/api/v1")),
     security(("bearer" = [])),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Site),
     components(schemas(Problem)),
     paths(
         e::login::login,
@@ -78,12 +81,34 @@ pub fn openapi_json() -> &'static str {
         e::sessions::log_off,
         e::sessions::message,
         e::sessions::why,
+        e::sites::list,
+        e::sites::add,
         e::connections::connect,
         e::log::list,
         e::backup::backup,
     )
 )]
 struct Api;
+
+/// The site that a request is about: any may name one.
+struct Site;
+
+impl Modify for Site {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let parameter = ParameterBuilder::new()
+            .name(PARAMETER)
+            .parameter_in(ParameterIn::Query)
+            .description(Some("The site that it is about, by name or id; the broker's own if left out."))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .build();
+        let operations = api.paths.paths.values_mut().flat_map(|path| {
+            [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
+        });
+        for operation in operations {
+            operation.parameters.get_or_insert_default().push(parameter.clone().into());
+        }
+    }
+}
 
 /// A logon's token, or a program's.
 struct Bearer;

@@ -180,6 +180,7 @@ mod tests {
             (CommandError::Invalid("no".into()).into(), 422, "invalid"),
             (CommandError::Unanswered { master: "b".into() }.into(), 504, "unanswered"),
             (CommandError::MasterUnreachable { master: "b".into() }.into(), 503, "master_unreachable"),
+            (CommandError::SiteUnreachable { site: "s".into(), why: "w".into() }.into(), 503, "site_unreachable"),
             (BackendError::Busy.into(), 503, "busy"),
             (BackendError::Host("no such display".into()).into(), 502, "host_failed"),
             (NoSeat::NotEntitled { user: user() }.into(), 403, "not_entitled"),

@@ -37,7 +37,8 @@ pub(crate) fn snapshot(key: &MemberKey) -> Snapshot {
         me,
         site_id,
         main: state.clone(),
-        site: state,
+        site: state.clone(),
+        sites: BTreeMap::from([(site_id, state)]),
         master: None,
         master_since: None,
         digest: Hash::ZERO,
@@ -55,5 +56,6 @@ pub(crate) fn changed(snapshot: &Snapshot, change: impl FnOnce(&mut State)) -> S
     let mut state = (*snapshot.main).clone();
     change(&mut state);
     let state = Arc::new(state);
-    Snapshot { main: state.clone(), site: state, ..snapshot.clone() }
+    let sites = BTreeMap::from([(snapshot.site_id, state.clone())]);
+    Snapshot { main: state.clone(), site: state, sites, ..snapshot.clone() }
 }

@@ -16,6 +16,9 @@ fn what_is_typed_is_what_is_meant() {
         ("alarm list", "Alarm(List)"),
         ("alarm show clock.off", "Alarm(Show { code: Some(ClockOff) })"),
         ("alarm show", "Alarm(Show { code: None })"),
+        ("site add north", r#"Site(Add { name: "north" })"#),
+        ("--site north broker up b1", r#"Broker(Ask(Up { broker: "b1" }))"#),
+        ("token create broker --site north", "Token(Create { role: Broker })"),
         ("host drain rdsh-1", r#"Host(Ask(Drain { host: "rdsh-1" }))"#),
         (
             "host set rdsh-1 --cap 50 --slots auto",
@@ -66,14 +69,15 @@ fn what_is_typed_is_what_is_meant() {
 fn what_goes_with_every_command_may_stand_anywhere() {
     let fingerprint = "4iqwj4epde4thqkiiz3ucxnzzq";
     for line in [
-        format!("--broker b1 --json -y --fingerprint {fingerprint} host list"),
-        format!("host list --broker b1:20002 --json --yes --fingerprint {}", fingerprint.to_uppercase()),
+        format!("--broker b1 --json -y --fingerprint {fingerprint} --site north host list"),
+        format!("host list --broker b1:20002 --json --yes --site north --fingerprint {}", fingerprint.to_uppercase()),
         // The broker that is asked, beside the one that the command is about.
-        format!("broker remove b3 --broker b1 --json --yes --fingerprint {fingerprint}"),
-        format!("broker promote b3 --broker b1 --json --yes --fingerprint {fingerprint}"),
+        format!("broker remove b3 --broker b1 --json --yes --site north --fingerprint {fingerprint}"),
+        format!("broker promote b3 --broker b1 --json --yes --site north --fingerprint {fingerprint}"),
     ] {
         let cli = Cli::try_parse_from(["hostler"].into_iter().chain(line.split(' '))).expect(&line);
-        let GlobalArgs { broker, fingerprint: found, json, yes, config: _ } = cli.global;
+        let GlobalArgs { broker, fingerprint: found, json, yes, site, config: _ } = cli.global;
+        assert_eq!(site.as_deref(), Some("north"));
         let (broker, found) = (broker.map(|b| b.to_string()), found.map(|f| f.to_string()));
         assert_eq!((broker.as_deref(), found.as_deref(), json, yes), (Some("b1:20002"), Some(fingerprint), true, true));
     }

@@ -9,6 +9,7 @@ use crate::table::clean;
 use crate::{prompt, times};
 use hostler_broker::rest::brokers::BrokerRow;
 use hostler_broker::rest::login::{Credentials, LoggedIn};
+use hostler_broker::rest::sites::SiteRow;
 use hostler_model::Address;
 use hostler_wire::Fingerprint;
 use reqwest::Method;
@@ -35,12 +36,11 @@ pub(super) async fn login(global: &GlobalArgs, args: &LoginArgs) -> Result<(), F
     let answer: LoggedIn = read(answer.map_err(wrong_password)?)?;
     // All brokers of the farm, so that any of them can be asked from now on.
     let client = Client::new(&brokers, ask(), Some(answer.token.clone()))?;
-    let all = client.json(Ask::new(Method::GET, &["brokers"])).await.and_then(read::<Vec<BrokerRow>>);
-    let brokers = match all {
-        Ok(all) => merged(brokers, &all),
+    let (brokers, site) = match farm(&client, global.site.as_deref()).await {
+        Ok((all, site)) => (merged(brokers, &all), site),
         Err(failure) => {
             eprintln!("warning: the other brokers are not known yet: {}", clean(&failure.to_string()));
-            brokers
+            (brokers, None)
         }
     };
     let logon = Logon {
@@ -49,9 +49,32 @@ pub(super) async fn login(global: &GlobalArgs, args: &LoginArgs) -> Result<(), F
         token: answer.token,
         expires_ms: Some(answer.expires_ms),
         brokers,
+        site,
     };
     logon.save()?;
     show(global, &logon)
+}
+
+/// The brokers of all sites in which the caller may look at them, and the site that commands are about: the wanted one,
+/// else that of the broker that answers. Its brokers come first.
+async fn farm(client: &Client, wanted: Option<&str>) -> Result<(Vec<BrokerRow>, Option<String>), Failure> {
+    let mut sites: Vec<SiteRow> = read(client.json(Ask::new(Method::GET, &["sites"])).await?)?;
+    let meant = |site: &SiteRow| wanted.map_or(site.answers, |w| w == site.id || w.eq_ignore_ascii_case(&site.name));
+    if let Some(wanted) = wanted.filter(|_| !sites.iter().any(meant)) {
+        return Err(Failure::Usage(format!("there is no site {wanted:?}; list them with: hostler site list")));
+    }
+    sites.sort_by_key(|site| !meant(site));
+    let mut brokers = Vec::new();
+    for site in &sites {
+        let ask = Ask { query: vec![("site", site.id.clone())], ..Ask::new(Method::GET, &["brokers"]) };
+        match client.json(ask).await.and_then(read::<Vec<BrokerRow>>) {
+            Ok(rows) => brokers.extend(rows),
+            // An administrator may be limited to other sites.
+            Err(Failure::Refused(problem)) if problem.code == "forbidden" => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok((brokers, sites.into_iter().find(meant).map(|site| site.id)))
 }
 
 /// Forgets the stored logon.

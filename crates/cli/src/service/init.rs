@@ -23,15 +23,15 @@ const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567892";
 /// Characters of a first password: 80 bits.
 const PASSWORD_CHARACTERS: usize = 16;
 
+/// The first site's name unless `--site` gives another.
+const FIRST_SITE: &str = "main";
+
 /// Begins a farm on this machine.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InitArgs {
     /// The farm's name
     #[arg(long, default_value = "farm")]
     pub(crate) farm: Name,
-    /// The first site's name
-    #[arg(long, default_value = "main")]
-    pub(crate) site: Name,
     /// This broker's name; the machine's name unless given
     #[arg(long)]
     pub(crate) name: Option<Name>,
@@ -64,7 +64,8 @@ struct Made {
 }
 
 /// Begins a farm.
-pub(crate) fn init(args: &InitArgs, config_path: &Path, json: bool) -> Result<()> {
+pub(crate) fn init(args: &InitArgs, site: Option<&str>, config_path: &Path, json: bool) -> Result<()> {
+    let site_name: Name = site.unwrap_or(FIRST_SITE).parse().context("--site, the first site's name")?;
     let config = config(args, config_path)?;
     let section = config.broker()?;
     let folder = MemberDir::of(&config.data_dir, MemberRole::Broker);
@@ -96,7 +97,7 @@ pub(crate) fn init(args: &InitArgs, config_path: &Path, json: bool) -> Result<()
     let founding = Founding {
         farm: args.farm.clone(),
         site,
-        site_name: args.site.clone(),
+        site_name,
         broker_name: name.clone(),
         key: key.public(),
         addresses: section.addresses()?,

@@ -34,6 +34,7 @@ pub(crate) fn run_broker(args: &RunArgs, config_path: &Path) -> Result<()> {
     let trusted = membership.brokers.brokers.iter().map(|b| TrustedBroker {
         id: b.id,
         key: b.key,
+        enabled: b.enabled,
         peer: b.addresses.peer.clone(),
     });
     let broker_config = BrokerConfig {

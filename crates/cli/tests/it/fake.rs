@@ -80,6 +80,7 @@ impl Fake {
             site_id: site,
             main: Arc::default(),
             site: Arc::default(),
+            sites: BTreeMap::new(),
             master: None,
             master_since: None,
             digest: Hash::ZERO,
@@ -108,7 +109,8 @@ impl Fake {
     }
 
     fn furnish(&self, me: BrokerId) {
-        let must = |actor, command| self.run(actor, command).unwrap();
+        let site = self.snapshot().site_id;
+        let must = |actor, command| self.run(actor, site, command).unwrap();
         for (n, role) in [(1, MemberRole::Agent), (2, MemberRole::Gateway)] {
             let expires = START.plus(3_600_000);
             let token = TokenId([n; 16]);
@@ -141,12 +143,12 @@ impl Fake {
         self.wall.fetch_add(ms, Ordering::Relaxed);
     }
 
-    fn run(&self, actor: Actor, command: Command) -> Result<Outcome, CommandError> {
+    fn run(&self, actor: Actor, site: SiteId, command: Command) -> Result<Outcome, CommandError> {
         let mut node = self.node.lock().unwrap();
         let number = self.commands.fetch_add(1, Ordering::Relaxed);
         let wall = self.wall();
         let now = Now { wall, mono: Mono(wall.since(START)) };
-        node.handle(now, Input::Command { token: number, actor, command: Box::new(command) });
+        node.handle(now, Input::CommandIn { site, token: number, actor, command: Box::new(command) });
         let mut answer = Err(CommandError::NotReady);
         while let Some(output) = node.poll() {
             match output {
@@ -160,6 +162,7 @@ impl Fake {
         let entries = node.views().timeline(before.site_id).unwrap().entries().len();
         *self.snapshot.lock().unwrap() = Arc::new(Snapshot {
             main: site.clone(),
+            sites: node.views().timelines().map(|(id, t)| (*id, Arc::new(t.state().clone()))).collect(),
             site,
             master: node.master(),
             digest: node.digest(),
@@ -228,9 +231,9 @@ impl Backend for Fake {
         Wall(self.wall.load(Ordering::Relaxed))
     }
 
-    fn command(&self, actor: Actor, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>> {
+    fn command(&self, actor: Actor, site: SiteId, command: Command) -> BoxFuture<'_, Result<Outcome, CommandError>> {
         self.advance(1);
-        now(self.run(actor, command))
+        now(self.run(actor, site, command))
     }
 
     fn seat(&self, request: SeatRequest) -> BoxFuture<'_, Result<Box<Placement>, NoSeat>> {
@@ -263,7 +266,7 @@ impl Backend for Fake {
 
     fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>> {
         let node = self.node.lock().unwrap();
-        let site = self.snapshot().site_id;
+        let site = query.site.unwrap_or(self.snapshot().site_id);
         let entries = node.views().timeline(site).unwrap().entries();
         let from = match query.after {
             Some(after) => entries.iter().position(|e| e.loaded.reference == after).map_or(0, |n| n + 1),

@@ -91,9 +91,7 @@ fn digits(n: u64) -> [u8; 3] {
 
 #[test]
 fn explore() {
-    let env = |name: &str, default: u64| {
-        std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-    };
+    let env = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let bounds = Bounds {
         times: env("TIMES", 3) as u8,
         times_each: digits(env("EACH", 222)),
@@ -108,7 +106,14 @@ fn explore() {
         epochs: env("EPOCHS", 2),
     };
     let fault = (env("FAULT", 0) > 0).then_some(Fault::VoteSentUnstored);
-    let run = Run { name: "explore", start: if env("CUT", 1) > 0 { Start::CutOff } else { Start::Whole }, bounds, fault, slow: env("SLOW", 0) > 0, heal_every: env("HEAL", 128) };
+    let run = Run {
+        name: "explore",
+        start: if env("CUT", 1) > 0 { Start::CutOff } else { Start::Whole },
+        bounds,
+        fault,
+        slow: env("SLOW", 0) > 0,
+        heal_every: env("HEAL", 128),
+    };
     for (name, path) in check(&run, env("SECONDS", 60)) {
         println!("{name}\n{path}");
     }

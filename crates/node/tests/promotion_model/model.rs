@@ -59,13 +59,25 @@ pub(crate) enum Action {
     /// The disk says that everything is synced.
     Sync(u8),
     /// The process ends and is started again; what was not synced is on the disk, or not.
-    Crash { at: u8, written: bool },
+    Crash {
+        at: u8,
+        written: bool,
+    },
     /// The same, on a copy of its disk that has so many events.
-    Restore { at: u8, events: usize },
+    Restore {
+        at: u8,
+        events: usize,
+    },
     /// Time passes for one broker, which hears these meanwhile.
-    Time { at: u8, hears: Vec<u8> },
+    Time {
+        at: u8,
+        hears: Vec<u8>,
+    },
     /// One hears what another has.
-    Exchange { from: u8, to: u8 },
+    Exchange {
+        from: u8,
+        to: u8,
+    },
     /// An administrator forces the promotion of this broker.
     Force(u8),
     /// An administrator gives a structural command to this broker, which takes itself for the master.
@@ -251,7 +263,8 @@ impl Model for Promotions {
             self.crashes(state, machine, out);
             let others: Vec<u8> = (1..=3).filter(|o| *o != me && up(*o)).collect();
             if used.times < bounds.times && used.time_of[at(me)] < bounds.times_each[at(me)] {
-                let master = node.views().site(crate::net::SITE).and_then(|s| s.master.as_ref()).map(|m| m.epoch.broker);
+                let master =
+                    node.views().site(crate::net::SITE).and_then(|s| s.master.as_ref()).map(|m| m.epoch.broker);
                 let rest: Vec<u8> = others.iter().copied().filter(|o| Some(id(*o)) != master).collect();
                 let mut hears = vec![Vec::new(), others.clone(), rest];
                 if self.conduct.slow {
@@ -263,7 +276,8 @@ impl Model for Promotions {
             }
             if used.exchanges < bounds.exchanges {
                 // To hear that somebody lives is a part of how time passes.
-                let of_use = |o: &&u8| state.machines[at(**o)].node.as_ref().is_some_and(|other| node.learns_from(other));
+                let of_use =
+                    |o: &&u8| state.machines[at(**o)].node.as_ref().is_some_and(|other| node.learns_from(other));
                 out.extend(others.iter().filter(of_use).map(|o| Action::Exchange { from: *o, to: me }));
             }
             if used.forced.iter().sum::<u8>() < bounds.forced && used.forced[at(me)] == 0 {
@@ -330,7 +344,8 @@ impl Model for Promotions {
             Action::Force(me) => {
                 state.used.forced[at(me)] += 1;
                 let before = state.machines[at(me)].essence;
-                let lost = state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
+                let lost =
+                    state.machines[at(me)].node.as_ref()?.views().site(crate::net::SITE)?.master.as_ref()?.epoch.broker;
                 let command = Command::ForcePromotion {
                     broker: format!("b{me}"),
                     lost: format!("b{}", lost.0[0]),

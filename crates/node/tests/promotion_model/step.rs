@@ -2,8 +2,8 @@
 //! or deliver twice; what only carries events after them (a pull and its chunks) is carried out at once.
 
 use crate::machine::Write;
-use crate::oracle;
 use crate::net::id;
+use crate::oracle;
 use crate::state::{Envelope, State};
 use hostler_events::payload::PromotionKind;
 use hostler_events::{Event, StoredEvent};
@@ -41,7 +41,15 @@ impl State {
         let mut touched = [false; 3];
         for round in 0..FOLLOWING {
             let Some((at, input)) = todo.pop_front() else { break };
-            if round + 12 > FOLLOWING { eprintln!("{at} {} {input:?}", match &input { Input::Message{message,..} => crate::state::name(message), _ => String::new() }); }
+            if round + 12 > FOLLOWING {
+                eprintln!(
+                    "{at} {} {input:?}",
+                    match &input {
+                        Input::Message { message, .. } => crate::state::name(message),
+                        _ => String::new(),
+                    }
+                );
+            }
             if self.machines[at].node.is_none() {
                 continue;
             }
@@ -72,11 +80,16 @@ impl State {
                             Message::Heads(_) if heads == Some(index(to)) => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Pull { .. } => todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message })),
+                            Message::Pull { .. } => {
+                                todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }))
+                            }
                             Message::Gathered { .. } if !conduct.slow => {
                                 todo.push_back((index(to), Input::Message { from: id(at as u8 + 1), message }));
                             }
-                            Message::Push(_) | Message::Gather { .. } | Message::Gathered { .. } | Message::Elect { .. } => {
+                            Message::Push(_)
+                            | Message::Gather { .. }
+                            | Message::Gathered { .. }
+                            | Message::Elect { .. } => {
                                 self.network.push(envelope(message));
                             }
                             // Heads are brought by exchanges; what was stored elsewhere only decides about answers.

@@ -89,7 +89,7 @@ impl fmt::Debug for AdminChange {
 ))]
 #[get("/admins")]
 pub(crate) async fn list(caller: Caller) -> Answer<Vec<AdminRow>> {
-    caller.needs(Role::Auditor)?;
+    caller.needs_in_farm(Role::Auditor)?;
     let main = &caller.snapshot.main;
     let site_name = |id| main.sites.get(&id).map_or_else(|| id.to_string(), |s| s.name.to_string());
     let rows = main.admins.iter().map(|(id, admin)| AdminRow {
@@ -111,7 +111,7 @@ pub(crate) async fn list(caller: Caller) -> Answer<Vec<AdminRow>> {
 ))]
 #[post("/admins")]
 pub(crate) async fn add(rest: web::Data<Rest>, caller: Caller, body: web::Json<NewAdmin>) -> Answer<CommandReply> {
-    caller.needs(Role::Owner)?;
+    caller.needs_in_farm(Role::Owner)?;
     let NewAdmin { name: admin, password, grants } = body.into_inner();
     let wanted = Command::AddAdmin {
         name: name("name", &admin)?,
@@ -137,7 +137,7 @@ pub(crate) async fn change(
     body: web::Json<AdminChange>,
 ) -> Answer<CommandReply> {
     // Their own password anybody may change: which one that is, whoever carries the command out knows.
-    caller.needs(if body.password.is_some() { Role::Auditor } else { Role::Owner })?;
+    if body.password.is_some() { caller.needs_anywhere(Role::Auditor) } else { caller.needs_in_farm(Role::Owner) }?;
     let admin = path.into_inner();
     let wanted = match body.into_inner() {
         AdminChange { grants: Some(grants), password: None, enabled: None } => {
@@ -162,7 +162,7 @@ pub(crate) async fn change(
     ))]
 #[delete("/admins/{admin}")]
 pub(crate) async fn remove(rest: web::Data<Rest>, caller: Caller, path: web::Path<String>) -> Answer<CommandReply> {
-    caller.needs(Role::Owner)?;
+    caller.needs_in_farm(Role::Owner)?;
     command(&rest, &caller, Command::RemoveAdmin { admin: path.into_inner() }).await.map(web::Json)
 }
 

@@ -58,16 +58,19 @@ impl fmt::Debug for ApiTokenReply {
     }
 }
 
-/// All programs' tokens, revoked ones too.
+/// Programs' tokens, revoked ones too: all of them, or one's own where one's roles are limited to sites.
 #[utoipa::path(tag = "api-tokens", operation_id = "list_api_tokens", responses(
     (status = 200, body = Vec<ApiTokenRow>),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
 #[get("/api-tokens")]
 pub(crate) async fn list(rest: web::Data<Rest>, caller: Caller) -> Answer<Vec<ApiTokenRow>> {
-    caller.needs(Role::Auditor)?;
+    caller.needs_anywhere(Role::Auditor)?;
     let (main, now) = (&caller.snapshot.main, rest.backend.wall());
-    let rows = main.api_tokens.iter().map(|(id, token)| {
+    // Those of others are the whole farm's matter.
+    let all = caller.farm_role().is_some_and(|role| role >= Role::Auditor);
+    let shown = main.api_tokens.iter().filter(|(_, token)| all || token.admin == caller.admin);
+    let rows = shown.map(|(id, token)| {
         let state = match token.expires {
             _ if token.revoked => "revoked",
             Some(expires) if now >= expires => "expired",
@@ -98,7 +101,7 @@ pub(crate) async fn create(
     caller: Caller,
     body: web::Json<NewApiToken>,
 ) -> Answer<ApiTokenReply> {
-    caller.needs(Role::Auditor)?;
+    caller.needs_anywhere(Role::Auditor)?;
     let label = name("label", &body.label)?;
     let expires = body.life_ms.map(|ms| rest.backend.wall().plus(ms));
     let token = ApiToken::generate().map_err(|error| {
@@ -120,6 +123,6 @@ pub(crate) async fn create(
 #[delete("/api-tokens/{token}")]
 pub(crate) async fn revoke(rest: web::Data<Rest>, caller: Caller, path: web::Path<String>) -> Answer<CommandReply> {
     // Who may revoke whose is decided with the command.
-    caller.needs(Role::Auditor)?;
+    caller.needs_anywhere(Role::Auditor)?;
     command(&rest, &caller, Command::RevokeToken { token: path.into_inner() }).await.map(web::Json)
 }

@@ -72,6 +72,7 @@ pub(crate) async fn connect(
     body: web::Json<NewConnection>,
 ) -> Result<HttpResponse, Problem> {
     caller.needs(Role::HelpDesk)?;
+    caller.at_home()?;
     let now = &caller.snapshot;
     let NewConnection { user, item, gateway } = body.into_inner();
     let user: UserName = name("user", &user)?;

@@ -19,7 +19,7 @@ pub struct GatewayRow {
     pub name: String,
     /// Where clients reach it.
     pub address: String,
-    /// Whether it has a link to the broker that answers.
+    /// Whether it has a link to the broker that answers; one of another site has none.
     pub up: bool,
     /// RDP connections that it carries.
     pub connections: u32,

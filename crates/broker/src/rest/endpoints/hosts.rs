@@ -1,7 +1,7 @@
 //! Session hosts.
 
 use super::{Answer, CommandReply, command, name, optional_name, word};
-use crate::backend::{HostNow, Snapshot};
+use crate::backend::HostNow;
 use crate::rest::body::present;
 use crate::rest::caller::Caller;
 use crate::rest::find;
@@ -25,7 +25,7 @@ pub struct HostRow {
     /// Where gateways reach its RDP.
     pub address: String,
     /// In one word: `ready`, or why it takes nobody new (`down`, `stale`, `draining`, `full`, `no_slot`, `set_aside`,
-    /// `silent` before its first report).
+    /// `silent` before its first report, `other_site` where only brokers of another site know).
     pub state: String,
     /// Whether there is a link to its agent.
     pub up: bool,
@@ -93,7 +93,7 @@ pub struct HostChange {
 pub(crate) async fn list(rest: web::Data<Rest>, caller: Caller) -> Answer<Vec<HostRow>> {
     caller.needs(Role::Auditor)?;
     let mut rows: Vec<_> =
-        rest.backend.hosts().await?.into_iter().filter_map(|host| row(&caller.snapshot, host)).collect();
+        known_hosts(&rest, &caller).await?.into_iter().filter_map(|host| row(&caller, host)).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(web::Json(rows))
 }
@@ -108,10 +108,10 @@ pub(crate) async fn list(rest: web::Data<Rest>, caller: Caller) -> Answer<Vec<Ho
 pub(crate) async fn show(rest: web::Data<Rest>, caller: Caller, path: web::Path<String>) -> Answer<HostRow> {
     caller.needs(Role::Auditor)?;
     let id = find::host(&caller.snapshot.site, &path)?;
-    let found = rest.backend.hosts().await?.into_iter().find(|h| h.host == id);
+    let found = known_hosts(&rest, &caller).await?.into_iter().find(|h| h.host == id);
     let found = found.unwrap_or(HostNow { host: id, view: None });
     let gone = || Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no host {path:?}"));
-    row(&caller.snapshot, found).map(web::Json).ok_or_else(gone)
+    row(&caller, found).map(web::Json).ok_or_else(gone)
 }
 
 /// Change what is said of a host: drain it, cap it, give it another name or address.
@@ -152,15 +152,27 @@ pub(crate) async fn remove(rest: web::Data<Rest>, caller: Caller, path: web::Pat
     command(&rest, &caller, Command::RemoveHost { host: path.into_inner() }).await.map(web::Json)
 }
 
-fn row(now: &Snapshot, host: HostNow) -> Option<HostRow> {
-    let known = now.site.hosts.get(&host.host)?;
+/// The hosts of the site that the request is about. Of another site's hosts only what the log says is known here.
+async fn known_hosts(rest: &Rest, caller: &Caller) -> Result<Vec<HostNow>, Problem> {
+    if caller.is_elsewhere() {
+        return Ok(caller.snapshot.site.hosts.keys().map(|host| HostNow { host: *host, view: None }).collect());
+    }
+    Ok(rest.backend.hosts().await?)
+}
+
+fn row(caller: &Caller, host: HostNow) -> Option<HostRow> {
+    let known = caller.snapshot.site.hosts.get(&host.host)?;
     let view = host.view.as_ref();
     let figure = |of: fn(&HostView) -> u32| view.map_or(0, of);
     Some(HostRow {
         id: host.host.to_string(),
         name: known.name.value.to_string(),
         address: known.address.value.to_string(),
-        state: view.map_or_else(|| "silent".to_string(), state),
+        state: match view {
+            Some(view) => state(view),
+            None if caller.is_elsewhere() => "other_site".to_string(),
+            None => "silent".to_string(),
+        },
         up: view.is_some_and(|v| v.up),
         draining: view.map_or(known.drain.value, |v| v.draining),
         drain: known.drain.value,

@@ -72,14 +72,15 @@ pub struct LogFilter {
 #[get("/log")]
 pub(crate) async fn list(rest: web::Data<Rest>, caller: Caller, filter: web::Query<LogFilter>) -> Answer<Vec<LogLine>> {
     caller.needs(Role::Auditor)?;
+    let site = caller.snapshot.site_id;
     let LogFilter { limit, after } = filter.into_inner();
     let limit = limit.unwrap_or(LINES).clamp(1, LINES_AT_MOST);
     let after = after.map(|text| {
         parse_event(&text).ok_or_else(|| Problem::bad_request("after: this is no event's name; copy one from the log"))
     });
-    let query = LogQuery { limit, after: after.transpose()? };
+    let query = LogQuery { limit, after: after.transpose()?, site: Some(site) };
     // The names of now: the views may have gone on since the request came.
-    let snapshot = rest.backend.snapshot();
+    let snapshot = rest.backend.snapshot().of_site(site);
     let entries = rest.backend.log(query).await?;
     Ok(web::Json(entries.iter().map(|entry| line(&snapshot, entry)).collect()))
 }

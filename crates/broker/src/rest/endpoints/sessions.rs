@@ -125,6 +125,7 @@ pub(crate) async fn list(
     filter: web::Query<SessionFilter>,
 ) -> Answer<Vec<SessionRow>> {
     caller.needs(Role::Auditor)?;
+    caller.at_home()?;
     let now = &caller.snapshot;
     let host = filter.host.as_deref().map(|text| find::host(&now.site, text)).transpose()?;
     let user: Option<UserName> = filter.user.as_deref().map(|text| super::name("user", text)).transpose()?;
@@ -202,6 +203,7 @@ pub(crate) async fn message(
 #[get("/sessions/{session}/why")]
 pub(crate) async fn why(rest: web::Data<Rest>, caller: Caller, path: web::Path<String>) -> Answer<Why> {
     caller.needs(Role::Auditor)?;
+    caller.at_home()?;
     let session = find_session(&rest, &path).await?;
     let Some(explanation) = rest.backend.explain(session).await? else {
         return Err(Problem::new(
@@ -218,6 +220,7 @@ pub(crate) async fn why(rest: web::Data<Rest>, caller: Caller, path: web::Path<S
 
 async fn order(rest: &Rest, caller: &Caller, path: &str, order: SessionOrder) -> Result<HttpResponse, Problem> {
     caller.needs(Role::HelpDesk)?;
+    caller.at_home()?;
     let session = find_session(rest, path).await?;
     let what = match order {
         SessionOrder::Disconnect => "disconnect",

@@ -62,6 +62,7 @@ pub struct Count {
 #[get("/status")]
 pub(crate) async fn status(rest: web::Data<Rest>, caller: Caller) -> Answer<Status> {
     caller.needs(Role::Auditor)?;
+    caller.at_home()?;
     let now = &caller.snapshot;
     let label = |thing| labelled(thing, &now.site, &now.main);
     let hosts = rest.backend.hosts().await?;

@@ -94,16 +94,30 @@ pub(crate) async fn list(rest: web::Data<Rest>, caller: Caller) -> Answer<Vec<To
 #[post("/tokens")]
 pub(crate) async fn create(rest: web::Data<Rest>, caller: Caller, body: web::Json<NewToken>) -> Answer<TokenReply> {
     let role = body.role;
-    caller.needs(if role == MemberRole::Broker { Role::Owner } else { Role::Operator })?;
     let now = &caller.snapshot;
-    let (issuer, broker) = issuer(now, role).ok_or(CommandError::NotReady)?;
+    // A site without brokers has no master who could take in the first one: the main site's does that.
+    let founds = role == MemberRole::Broker && now.site.brokers.is_empty();
+    match role {
+        _ if founds => caller.needs_in_farm(Role::Owner)?,
+        MemberRole::Broker => caller.needs(Role::Owner)?,
+        _ => caller.needs(Role::Operator)?,
+    }
+    let (issuer, broker) = if founds { main_master(now) } else { issuer(&caller, role) }.ok_or_else(|| {
+        let site = now.site_name();
+        CommandError::SiteUnreachable { site, why: "none of them answers this broker".to_string() }
+    })?;
     let secret = JoinSecret::generate().map_err(|e| no_randomness(&e))?;
     let mut id = [0; 16];
     SysRng.try_fill_bytes(&mut id).map_err(|e| no_randomness(&e))?;
     let id = TokenId(id);
     let expires = rest.backend.wall().plus(SettingKey::TokenLife.value_ms(&now.main));
     let verifier = secret.verifier().0;
-    let reply = command(&rest, &caller, Command::CreateToken { token: id, role, issuer, verifier, expires }).await?;
+    let wanted = if founds {
+        Command::OpenSite { site: now.site_id.to_string(), token: id, issuer, verifier, expires }
+    } else {
+        Command::CreateToken { token: id, role, issuer, verifier, expires }
+    };
+    let reply = command(&rest, &caller, wanted).await?;
     let address = broker.addresses.join.clone();
     let token = hostler_wire::JoinToken {
         role,
@@ -130,10 +144,26 @@ pub(crate) async fn revoke(rest: web::Data<Rest>, caller: Caller, path: web::Pat
     command(&rest, &caller, Command::RevokeToken { token: path.into_inner() }).await.map(web::Json)
 }
 
-/// Where a token for this role can be redeemed: only the master takes in brokers.
-fn issuer(now: &Snapshot, role: MemberRole) -> Option<(BrokerId, &Broker)> {
-    let id = if role == MemberRole::Broker { now.master?.0 } else { now.me };
+/// Where a token for this role can be redeemed: only the master takes in brokers. In another site a broker that is alive
+/// takes in the others.
+fn issuer(caller: &Caller, role: MemberRole) -> Option<(BrokerId, &Broker)> {
+    let now = &caller.snapshot;
+    let alive = |id: &BrokerId| now.brokers.get(id).is_some_and(|b| b.alive);
+    let master = now.master.map(|(master, _)| master);
+    let id = match role {
+        MemberRole::Broker => master?,
+        _ if caller.is_elsewhere() => {
+            master.filter(&alive).or_else(|| now.site.order.iter().copied().find(|id| alive(id)))?
+        }
+        _ => now.me,
+    };
     now.site.brokers.get(&id).map(|broker| (id, broker))
+}
+
+/// The main site's master.
+fn main_master(now: &Snapshot) -> Option<(BrokerId, &Broker)> {
+    let id = now.main.master.as_ref()?.epoch.broker;
+    now.main.brokers.get(&id).map(|broker| (id, broker))
 }
 
 fn state(token: &JoinToken, now: Wall) -> &'static str {

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use hostler_broker::rest::brokers::BrokerRow;
 use hostler_broker::rest::gateways::GatewayRow;
 use hostler_broker::rest::hosts::HostRow;
-use hostler_broker::rest::status::Status;
+use hostler_broker::rest::sites::SiteRow;
 use hostler_broker::rest::tokens::{NewToken, TokenReply};
 use hostler_deploy::{Farm, FarmError, JoinSecret, Standing};
 use hostler_model::MemberRole;
@@ -20,9 +20,15 @@ impl<'a> RestFarm<'a> {
         Self(context)
     }
 
-    /// The id of its site.
+    /// The id of the site that is meant.
     pub(super) async fn site(&self) -> Result<String, Failure> {
-        Ok(read::<Status>(self.0.get(&["status"]).await?)?.site.id)
+        let sites: Vec<SiteRow> = read(self.0.get(&["sites"]).await?)?;
+        let meant = |site: &SiteRow| match self.0.site() {
+            Some(wanted) => wanted == site.id || wanted.eq_ignore_ascii_case(&site.name),
+            None => site.answers,
+        };
+        let none = || Failure::Usage("there is no such site; list them with: hostler site list".into());
+        sites.into_iter().find(meant).map(|site| site.id).ok_or_else(none)
     }
 
     async fn members(&self, role: MemberRole, id: &str) -> Result<Standing, Failure> {
