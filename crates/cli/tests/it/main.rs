@@ -8,3 +8,4 @@ mod damage;
 mod fake;
 mod rest;
 mod server;
+mod sites;

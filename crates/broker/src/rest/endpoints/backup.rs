@@ -15,7 +15,7 @@ use hostler_events::payload::Role;
 ))]
 #[get("/backup")]
 pub(crate) async fn backup(rest: web::Data<Rest>, caller: Caller) -> Result<HttpResponse, Problem> {
-    caller.needs(Role::Owner)?;
+    caller.needs_in_farm(Role::Owner)?;
     tracing::info!("a backup is handed out");
     let pieces = rest.backend.backup()?;
     let pieces = stream::unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
