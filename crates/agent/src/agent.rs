@@ -5,9 +5,9 @@ use crate::arbiters;
 use crate::broker_book::{self, BrokerBook};
 use crate::broker_link::LinkContext;
 use crate::config::AgentConfig;
-use crate::dialer::Dialer;
 use crate::disk::Disk;
 use crate::host::{AwaitedBy, Begin, Host, HostParts, Stop};
+use crate::key_links::HostLinks;
 use crate::sources::SessionSource;
 use crate::store::{Store, StoreError};
 use crate::{load, source_thread, translate};
@@ -16,14 +16,14 @@ use hostler_model::{MemberRole, UserName};
 use hostler_seating::admission::{Admission, AdmissionConfig, KeptSession};
 use hostler_seating::seat::Offer;
 use hostler_wire::messages::roster::BrokerList;
-use hostler_wire::{EndpointOptions, Roster, Service};
+use hostler_wire::{Dialer, EndpointOptions, Roster, Service, rotate};
 use std::future::Future;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{AbortHandle, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 /// How long the source's last call, and the last writing, may hold up the end, in ms.
@@ -75,7 +75,12 @@ impl Agent {
         };
         let host = Host::start_in_arbiter(&arbiter, move |_| Host::new(parts));
         // From here on everything ends when this is dropped.
-        let mut handle = AgentHandle { host, dialer, disk, writing: Some(writing), source: None, ended };
+        let rotating = config.key_ring.map(|ring| {
+            let links = HostLinks(host.clone());
+            let rotating = rotate(ring, config.host.0, config.key, dialer.clone(), links);
+            runtime.spawn(rotating).abort_handle()
+        });
+        let mut handle = AgentHandle { host, dialer, disk, writing: Some(writing), source: None, ended, rotating };
         handle.host.send(Begin { kept }).await.map_err(|_| AgentError::Ended)?;
         let name = source.name();
         let thread = source_thread::start(source, config.poll_ms, waiting, handle.host.clone(), runtime);
@@ -134,6 +139,7 @@ pub struct AgentHandle {
     writing: Option<JoinHandle<()>>,
     source: Option<oneshot::Receiver<()>>,
     ended: oneshot::Receiver<()>,
+    rotating: Option<AbortHandle>,
 }
 
 impl AgentHandle {
@@ -170,6 +176,9 @@ impl AgentHandle {
 
 impl Drop for AgentHandle {
     fn drop(&mut self) {
+        if let Some(rotating) = &self.rotating {
+            rotating.abort();
+        }
         self.host.do_send(Stop);
         self.disk.stop();
     }

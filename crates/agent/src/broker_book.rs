@@ -58,6 +58,11 @@ impl BrokerBook {
         Ruling::Taken
     }
 
+    /// A structural order under an epoch. The error is the one that was seen.
+    pub(crate) fn judge_order(&self, under: Epoch) -> Result<(), Epoch> {
+        if under < self.list.epoch { Err(self.list.epoch) } else { Ok(()) }
+    }
+
     /// Settings that came on a link whose broker stands at the epoch `under`. They are refused where those in force
     /// came under a higher one; after a restart none are in force, and what a broker says is better than nothing.
     pub(crate) fn judge_settings(&mut self, under: Epoch) -> Result<(), Epoch> {

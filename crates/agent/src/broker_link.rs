@@ -3,7 +3,6 @@
 
 mod backoff;
 
-use crate::dialer::{DialError, Dialer};
 use crate::host::{FromBroker, Host, LinkId, SeenEpoch, Stop};
 use crate::once::OncePerCause;
 use actix::dev::SendError as MailboxFull;
@@ -15,7 +14,8 @@ use hostler_seating::seat::{Refusal, TicketRefusal};
 use hostler_wire::messages::agent::{AgentToBroker, BrokerToAgent};
 use hostler_wire::messages::roster::BrokerEntry;
 use hostler_wire::{
-    CloseReason, Connection, LinkError, Roster, SendError, Typed, TypedReceiver, TypedSendError, TypedSender,
+    CloseReason, Connection, DialError, Dialer, LinkError, Roster, SendError, Typed, TypedReceiver, TypedSendError,
+    TypedSender,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,11 @@ pub(crate) struct Say {
     pub(crate) only: Option<u64>,
     pub(crate) message: Arc<AgentToBroker>,
 }
+
+/// By whoever looks after the key: is there a link?
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub(crate) struct IsLinked;
 
 /// By the reading task: what the broker said on a connection.
 #[derive(Message)]
@@ -230,6 +235,7 @@ fn busy(message: &BrokerToAgent) -> Option<AgentToBroker> {
         | BrokerToAgent::Welcome { .. }
         | BrokerToAgent::Settings(_)
         | BrokerToAgent::Brokers(_)
+        | BrokerToAgent::KeyReplaced { .. }
         | BrokerToAgent::Release { .. } => return None,
     })
 }
@@ -279,6 +285,13 @@ impl Handler<Say> for BrokerLink {
         if only.map_or(welcomed, |connection| connection == self.connections) {
             self.say(&message);
         }
+    }
+}
+
+impl Handler<IsLinked> for BrokerLink {
+    type Result = bool;
+    fn handle(&mut self, IsLinked: IsLinked, _: &mut Self::Context) -> Self::Result {
+        self.open.as_ref().is_some_and(|open| open.welcomed)
     }
 }
 

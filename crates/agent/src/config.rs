@@ -2,8 +2,8 @@
 
 use hostler_model::HostId;
 use hostler_model::limits::SESSIONS_PER_HOST;
-use hostler_wire::MemberKey;
 use hostler_wire::messages::roster::BrokerList;
+use hostler_wire::{KeyRing, MemberKey};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub struct AgentConfig {
     pub host: HostId,
     /// The agent's key.
     pub key: Arc<MemberKey>,
+    /// The files of the key, where it can be replaced while the agent runs.
+    pub key_ring: Option<KeyRing>,
     /// Where the agent keeps what must outlive it. One agent only.
     pub data_dir: PathBuf,
     /// The brokers, as it was told when it joined. A list of the same or a higher epoch on disk goes before it.
@@ -43,7 +45,17 @@ impl AgentConfig {
     /// A configuration with the usual figures.
     #[must_use]
     pub fn new(host: HostId, key: Arc<MemberKey>, data_dir: PathBuf, brokers: BrokerList) -> Self {
-        Self { host, key, data_dir, brokers, hard_cap: None, logon_slots: None, poll_ms: POLL_MS, from: None }
+        Self {
+            host,
+            key,
+            key_ring: None,
+            data_dir,
+            brokers,
+            hard_cap: None,
+            logon_slots: None,
+            poll_ms: POLL_MS,
+            from: None,
+        }
     }
 
     /// The configured cap, or as many sessions as `memory_bytes` are good for.

@@ -3,10 +3,13 @@
 
 mod answer;
 mod brokers;
+mod keys;
 mod messages;
 mod orders;
 
-pub(crate) use messages::{AwaitedBy, Begin, FromBroker, LinkId, Looked, OrderDone, Purpose, SeenEpoch, Stop};
+pub(crate) use messages::{
+    AskForKey, AwaitedBy, Begin, FromBroker, GetLinks, LinkId, Looked, OrderDone, Purpose, SeenEpoch, Stop,
+};
 
 use crate::broker_book::BrokerBook;
 use crate::broker_link::{BrokerLink, LinkContext};
@@ -58,6 +61,8 @@ pub(crate) struct Host {
     timer: Option<SpawnHandle>,
     /// Strangers that the brokers were told of, and whether they were ended.
     strangers: BTreeMap<SessionId, bool>,
+    /// The last request for another key, and who waits for the answer.
+    key_request: (u64, Option<oneshot::Sender<Result<(), String>>>),
 }
 
 /// A broker of the site and the actor of the link to it.
@@ -71,7 +76,15 @@ struct Linked {
 impl Host {
     pub(crate) fn new(parts: HostParts) -> Self {
         let followed = parts.book.list().clone();
-        Self { parts, clock: Clock::start(), followed, links: BTreeMap::new(), timer: None, strangers: BTreeMap::new() }
+        Self {
+            parts,
+            clock: Clock::start(),
+            followed,
+            links: BTreeMap::new(),
+            timer: None,
+            strangers: BTreeMap::new(),
+            key_request: (0, None),
+        }
     }
 
     /// Hands something to the machine and carries out what comes out. Answers go where the question came from.
@@ -150,6 +163,7 @@ impl Handler<FromBroker> for Host {
             BrokerToAgent::Order { request, session, order } => {
                 self.order(Asked { link, request }, session, order);
             }
+            BrokerToAgent::KeyReplaced { request, epoch, result } => self.key_replaced(link, request, epoch, result),
             BrokerToAgent::Explain { request, session } => {
                 let explanation = self.parts.machine.explanation(session).cloned().map(Box::new);
                 self.answer(link, AgentToBroker::Explained { request, explanation });

@@ -1,7 +1,7 @@
 //! What a broker needs to run: what is local to its machine. Everything else is in the log.
 
 use hostler_model::{BrokerId, PublicKey, SiteId};
-use hostler_wire::MemberKey;
+use hostler_wire::{KeyRing, MemberKey};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct BrokerConfig {
     pub site: SiteId,
     /// Its key.
     pub key: Arc<MemberKey>,
+    /// The files of the key, where it can be replaced while the broker runs.
+    pub key_ring: Option<KeyRing>,
     /// Where its log is.
     pub data_dir: PathBuf,
     /// The configuration file that it was started with: it goes into backups.

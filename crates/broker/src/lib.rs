@@ -17,6 +17,7 @@ mod join;
 mod logons;
 mod overlap;
 pub mod rest;
+mod rotation;
 mod run;
 mod serving;
 mod shared;

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::handle::Handle;
 use crate::rest::RestOptions;
+use crate::rotation::OwnKey;
 use crate::shared::{Peers, Shared};
 use crate::stored::Stored;
 use crate::{join, rest};
@@ -29,7 +30,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 /// Batches that wait for the log's thread.
@@ -80,6 +81,7 @@ pub struct Broker {
     _peer_endpoint: Arc<Endpoint>,
     log: LogWriter,
     rest: actix_web::dev::ServerHandle,
+    replaced: oneshot::Receiver<()>,
 }
 
 struct Starter {
@@ -185,7 +187,26 @@ impl Broker {
             agent = %config.listen.agent, peer = %config.listen.peer, "broker is up"
         );
         let endpoints = vec![join_endpoint, gateway_endpoint, agent_endpoint];
-        Ok(Self { handle, shared, node: saves_views, endpoints, _peer_endpoint: peer_endpoint, log: writer, rest })
+        let (done, replaced) = oneshot::channel();
+        if let Some(ring) = config.key_ring {
+            let from = Some(config.listen.peer.ip()).filter(|ip| !ip.is_unspecified());
+            let own = OwnKey { ring, handle: handle.clone(), shared: shared.clone(), runtime: runtime.clone(), from };
+            runtime.spawn(async move {
+                own.watch().await;
+                // Whoever runs the broker may have gone away.
+                let _ = done.send(());
+            });
+        }
+        let node = saves_views;
+        Ok(Self { handle, shared, node, endpoints, _peer_endpoint: peer_endpoint, log: writer, rest, replaced })
+    }
+
+    /// Waits until this broker's key was replaced: it must be stopped and started again, with the new one.
+    pub async fn key_replaced(&mut self) {
+        if (&mut self.replaced).await.is_err() {
+            // Nobody looks after the key.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What requests do.

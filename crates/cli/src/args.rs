@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// The services of this machine
     #[command(subcommand)]
     Service(ServiceCommand),
+    /// The keys of this machine's services
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Log in to a farm's administration
     Login(LoginArgs),
     /// Forget the stored logon
@@ -216,6 +219,16 @@ pub(crate) enum SettingsCommand {
     Unset {
         /// Its key
         key: String,
+    },
+}
+
+/// Keys.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyCommand {
+    /// Replace the key of this machine's broker, gateway or agent, which must run
+    Rotate {
+        /// broker, gateway or agent; all that are members unless given
+        role: Option<hostler_model::MemberRole>,
     },
 }
 

@@ -17,7 +17,7 @@ mod sites;
 mod status;
 mod tokens;
 
-use crate::args::{AgentCommand, AlarmCommand, BrokerCommand, Cli, Command, GatewayCommand, HostCommand};
+use crate::args::{AgentCommand, AlarmCommand, BrokerCommand, Cli, Command, GatewayCommand, HostCommand, KeyCommand};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::service;
@@ -40,6 +40,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Agent(AgentCommand::Run(args)) => on_own_thread(|| service::run_agent(&args, &global.config)),
         Command::Broker(BrokerCommand::Run(args)) => on_own_thread(|| service::run_broker(&args, &global.config)),
         Command::Gateway(GatewayCommand::Run(args)) => on_own_thread(|| service::run_gateway(&args, &global.config)),
+        Command::Key(KeyCommand::Rotate { role }) => {
+            on_own_thread(|| service::rotate_keys(role, &global.config, global.json))
+        }
         Command::Service(command) => own_services::service(global, &command).await,
         Command::Broker(BrokerCommand::Add(args)) => adding::broker(global, &args).await,
         Command::Host(HostCommand::Add(args)) => adding::host(global, &args).await,

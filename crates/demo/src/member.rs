@@ -18,6 +18,7 @@ use crate::stop;
 use anyhow::{Context, bail};
 use hostler_agent::{Agent, AgentConfig};
 use hostler_model::HostId;
+use hostler_wire::KeyRing;
 use item_book::ItemBook;
 use membership::Membership;
 use seat_greeter::{Ask, SeatGreeter};
@@ -46,7 +47,7 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
 async fn serve(file: HostFile) -> anyhow::Result<()> {
     let stopped = stop::told()?;
     tokio::pin!(stopped);
-    let Membership { folder, key, brokers } = Membership::load(&file.data_dir)?;
+    let Membership { folder, key, id, brokers } = Membership::load(&file.data_dir)?;
     let names = brokers.brokers.iter().map(|broker| (broker.id, broker.name.clone())).collect();
     let (asks, mut asked) = mpsc::channel::<Ask>(ASKS);
     let items = ItemBook::default();
@@ -56,7 +57,8 @@ async fn serve(file: HostFile) -> anyhow::Result<()> {
     let name = file.name.clone();
     let host = SessionHost::start(HostConfig { name, listen: file.listen, colour, check, greeter })?;
 
-    let mut config = AgentConfig::new(HostId(key.fingerprint().0), Arc::new(key), folder, brokers);
+    let mut config = AgentConfig::new(HostId(id.0), Arc::new(key), folder.clone(), brokers);
+    config.key_ring = Some(KeyRing::at(folder));
     (config.hard_cap, config.logon_slots) = (file.hard_cap, file.logon_slots);
     config.from = Some(file.listen.ip()).filter(|ip| !ip.is_unspecified());
     config.poll_ms = POLL_MS;

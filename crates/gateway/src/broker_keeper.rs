@@ -9,7 +9,7 @@ use crate::metrics::{Metrics, count};
 use hostler_model::{Epoch, GatewayId, MemberRole};
 use hostler_wire::messages::gateway::GatewayToBroker;
 use hostler_wire::messages::roster::{BrokerEntry, BrokerList};
-use hostler_wire::{Endpoint, Roster};
+use hostler_wire::{Dialer, Roster};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) struct Keeper {
     pub(crate) brokers: Arc<Brokers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) actors: Arc<ActorThread>,
-    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) dialer: Arc<Dialer>,
     pub(crate) runtime: Handle,
     pub(crate) epoch: watch::Sender<Epoch>,
     pub(crate) offers: mpsc::Sender<Offer>,
@@ -106,7 +106,7 @@ impl Keeper {
         let options = SessionOptions {
             broker: entry.clone(),
             gateway: self.id,
-            endpoint: self.endpoint.clone(),
+            dialer: self.dialer.clone(),
             epoch: self.epoch.subscribe(),
             offers: self.offers.clone(),
             _alive: self.alive.clone(),

@@ -7,13 +7,13 @@ pub(crate) use session::{Offer, SessionOptions};
 
 use crate::brokers::{Ask, Brokers, LinkStatus};
 use actix::{Actor, AsyncContext, Context, Handler, Message};
-use hostler_model::BrokerId;
+use hostler_model::{BrokerId, PublicKey};
 use hostler_wire::TypedSender;
 use hostler_wire::messages::gateway::{GatewayToBroker, Route, TurnedAway};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 /// Messages that wait for this actor.
@@ -49,6 +49,23 @@ pub(crate) enum Outcome {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Tell(pub(crate) GatewayToBroker);
+
+/// Asks the broker to put another key in the place of the gateway's.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReplaceKey {
+    pub(crate) key: PublicKey,
+    pub(crate) proof: Vec<u8>,
+    pub(crate) answer: oneshot::Sender<Result<(), String>>,
+}
+
+/// The broker says what became of that.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct KeyReplaced {
+    request: u64,
+    result: Result<(), String>,
+}
 
 /// The session has a link.
 #[derive(Message)]
@@ -87,6 +104,7 @@ pub(crate) struct BrokerLink {
     sender: Option<TypedSender<GatewayToBroker>>,
     under_way: HashMap<u64, UnderWay>,
     last_request: u64,
+    key_request: (u64, Option<oneshot::Sender<Result<(), String>>>),
     session: Option<AbortHandle>,
 }
 
@@ -98,7 +116,17 @@ impl BrokerLink {
         status: Arc<LinkStatus>,
     ) -> Self {
         let (sender, session) = (None, None);
-        Self { options, runtime, brokers, status, sender, under_way: HashMap::new(), last_request: 0, session }
+        Self {
+            options,
+            runtime,
+            brokers,
+            status,
+            sender,
+            under_way: HashMap::new(),
+            last_request: 0,
+            key_request: (0, None),
+            session,
+        }
     }
 
     fn reply(&self, to: &mpsc::Sender<Reply>, outcome: Outcome) {
@@ -130,6 +158,7 @@ impl BrokerLink {
     fn lose(&mut self) {
         self.status.set_live(false);
         self.sender = None;
+        self.key_request.1 = None;
         for request in std::mem::take(&mut self.under_way).into_values() {
             self.reply(&request.replies, Outcome::Lost);
         }
@@ -174,6 +203,31 @@ impl Handler<Tell> for BrokerLink {
             && let Err(e) = sender.try_send(&message)
         {
             tracing::debug!(broker = %self.options.broker.name, error = %e, "a message was not sent");
+        }
+    }
+}
+
+impl Handler<ReplaceKey> for BrokerLink {
+    type Result = ();
+
+    fn handle(&mut self, ReplaceKey { key, proof, answer }: ReplaceKey, _: &mut Context<Self>) {
+        self.last_request += 1;
+        let request = self.last_request;
+        let sent = self.sender.as_ref().map(|s| s.try_send(&GatewayToBroker::ReplaceKey { request, key, proof }));
+        // Where it was not sent, whoever asked learns it by the answer's end.
+        self.key_request = (request, Some(answer).filter(|_| matches!(sent, Some(Ok(())))));
+    }
+}
+
+impl Handler<KeyReplaced> for BrokerLink {
+    type Result = ();
+
+    fn handle(&mut self, KeyReplaced { request, result }: KeyReplaced, _: &mut Context<Self>) {
+        if self.key_request.0 == request
+            && let Some(answer) = self.key_request.1.take()
+        {
+            // Whoever asked may have given up.
+            let _ = answer.send(result);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What a gateway is told when it starts. Everything else comes from the brokers.
 
 use hostler_model::{Address, GatewayId};
-use hostler_wire::MemberKey;
 use hostler_wire::messages::roster::BrokerList;
+use hostler_wire::{KeyRing, MemberKey};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct GatewayConfig {
     pub id: GatewayId,
     /// Its key, by which brokers know it.
     pub key: Arc<MemberKey>,
+    /// The files of the key, where it can be replaced while the gateway runs.
+    pub key_ring: Option<KeyRing>,
     /// Where RDP clients are taken, on TCP.
     pub listen: Vec<SocketAddr>,
     /// What clients are told to connect to, where that differs from the addresses above; only shown here.

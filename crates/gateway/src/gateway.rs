@@ -6,12 +6,13 @@ use crate::brokers::Brokers;
 use crate::config::{GatewayConfig, GatewayLimits};
 use crate::connection::Shared;
 use crate::kept_list::{KeptList, KeptListError};
+use crate::key_links::GatewayLinks;
 use crate::listener::{Door, listen};
 use crate::metrics::Metrics;
 use crate::open_files::room_for_connections;
 use crate::places::Places;
 use crate::splice::PipePool;
-use hostler_wire::{CloseReason, Endpoint, EndpointError, EndpointOptions, Roster, Service};
+use hostler_wire::{Dialer, EndpointError, EndpointOptions, Roster, Service, rotate};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 
 /// How long connections go on after the gateway was told to stop, in ms.
@@ -83,7 +84,8 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     places: Arc<Places>,
     stopped: watch::Sender<bool>,
-    endpoint: Option<Arc<Endpoint>>,
+    dialer: Arc<Dialer>,
+    rotating: Option<AbortHandle>,
     sessions: mpsc::Receiver<()>,
     actors: Option<Arc<ActorThread>>,
 }
@@ -94,7 +96,7 @@ impl Gateway {
     /// # Errors
     /// Where a port is taken, the kept list of brokers is damaged, or the system has no room.
     pub async fn start(config: GatewayConfig) -> Result<Self, GatewayError> {
-        let GatewayConfig { id, key, listen: at, advertised, data_dir, brokers: given, limits } = config;
+        let GatewayConfig { id, key, key_ring, listen: at, advertised, data_dir, brokers: given, limits } = config;
         let kept = KeptList::open(&data_dir, given)?;
         if kept.list.brokers.is_empty() {
             return Err(GatewayError::NoBrokers);
@@ -102,9 +104,13 @@ impl Gateway {
         let places = Places::new(connections(limits)?, limits.per_address);
         let sockets = bind(&at).await?;
         let (runtime, roster) = (Handle::current(), Arc::new(Roster::new()));
-        let options =
-            EndpointOptions { service: Service::Gateway, key, roster: roster.clone(), runtime: runtime.clone() };
-        let endpoint = Arc::new(Endpoint::dialer(options, None)?);
+        let options = EndpointOptions {
+            service: Service::Gateway,
+            key: key.clone(),
+            roster: roster.clone(),
+            runtime: runtime.clone(),
+        };
+        let dialer = Arc::new(Dialer::open(options, None)?);
         let actors = Arc::new(ActorThread::start()?);
         let metrics = Arc::new(Metrics::default());
         let brokers = Arc::new(Brokers::new(metrics.clone()));
@@ -116,7 +122,7 @@ impl Gateway {
             brokers: brokers.clone(),
             metrics: metrics.clone(),
             actors: actors.clone(),
-            endpoint: endpoint.clone(),
+            dialer: dialer.clone(),
             runtime: runtime.clone(),
             epoch: watch::Sender::new(kept.epoch),
             kept,
@@ -124,6 +130,10 @@ impl Gateway {
             alive,
         };
         let keeper = runtime.spawn(keeper.run(offered));
+        let rotating = key_ring.map(|ring| {
+            let links = GatewayLinks(brokers.clone());
+            runtime.spawn(rotate(ring, id.0, key, dialer.clone(), links)).abort_handle()
+        });
         let shared = Shared { brokers: brokers.clone(), pipes: PipePool::new(), metrics: metrics.clone() };
         let (stopped, is_stopped) = watch::channel(false);
         let door = Arc::new(Door {
@@ -141,8 +151,8 @@ impl Gateway {
         if let Some(advertised) = advertised {
             tracing::info!(gateway = %id.short(), address = %advertised, "clients are told to connect here");
         }
-        let (endpoint, actors) = (Some(endpoint), Some(actors));
-        Ok(Self { addresses, listeners, keeper, brokers, metrics, places, stopped, endpoint, sessions, actors })
+        let actors = Some(actors);
+        Ok(Self { addresses, listeners, keeper, brokers, metrics, places, stopped, dialer, rotating, sessions, actors })
     }
 
     /// Where it takes clients, with the ports that the system chose.
@@ -199,14 +209,15 @@ impl Gateway {
             }
         }
         let _ = timeout(Duration::from_millis(END_MS), self.sessions.recv()).await;
-        if let Some(endpoint) = self.endpoint.take().and_then(Arc::into_inner) {
-            endpoint.close(CloseReason::Stopping).await;
-        }
+        self.dialer.close().await;
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if let Some(rotating) = &self.rotating {
+            rotating.abort();
+        }
         self.keeper.abort();
         self.listeners.iter().for_each(JoinHandle::abort);
         self.stopped.send_replace(true);

@@ -16,6 +16,7 @@ mod connection;
 mod ending;
 mod gateway;
 mod kept_list;
+mod key_links;
 mod listener;
 mod metrics;
 mod open_files;

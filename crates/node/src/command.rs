@@ -178,6 +178,13 @@ pub enum Command {
         /// Which gateway.
         gateway: String,
     },
+    /// A host's agent or a gateway gets another key: it asked for that itself, over its own link.
+    ReplaceMemberKey {
+        /// The host or the gateway.
+        member: Thing,
+        /// The new key.
+        key: PublicKey,
+    },
     /// Publishes an item.
     Publish {
         /// Its name.
@@ -332,6 +339,7 @@ impl Command {
             Self::ChangeHost { .. } => "change host",
             Self::RemoveHost { .. } => "remove host",
             Self::RemoveGateway { .. } => "remove gateway",
+            Self::ReplaceMemberKey { .. } => "replace member key",
             Self::Publish { .. } => "publish",
             Self::ChangeItem { .. } => "change item",
             Self::Unpublish { .. } => "unpublish",

@@ -424,7 +424,6 @@ impl Node {
     /// What is due, whatever happened.
     fn after(&mut self, now: Now) {
         self.settle(now);
-        self.look_at_standing();
         self.members.tick(now.mono);
         for (to, data) in self.members.drain() {
             self.out.push_back(Output::Send { to, message: Message::Gossip(data) });
@@ -457,7 +456,9 @@ impl Node {
     /// Once it is clear whether the feed goes on, what waited for that is carried out.
     fn settle(&mut self, now: Now) {
         let members = self.other_members();
-        if self.continuity.settle(now.mono, &members) {
+        let settled = self.continuity.settle(now.mono, &members);
+        self.look_at_standing();
+        if settled {
             self.heed_restored();
             for (origin, actor, command) in std::mem::take(&mut self.waiting) {
                 self.command(now, origin, actor, command);

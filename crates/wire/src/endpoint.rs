@@ -214,6 +214,11 @@ impl Endpoint {
 
     /// Closes all connections, tells the other sides why, and stops.
     pub async fn close(self, reason: CloseReason) {
+        self.end(reason).await;
+    }
+
+    /// The same for one that is shared.
+    pub(crate) async fn end(&self, reason: CloseReason) {
         let quinn = self.shared.quinn.clone();
         quinn.close(VarInt::from_u32(reason.code()), reason.text().as_bytes());
         let said = self

@@ -1,10 +1,12 @@
 //! What the host's actor is told, and by whom.
 
-use actix::Message;
-use hostler_model::{BrokerId, Epoch, SessionId, UserName};
+use crate::broker_link::BrokerLink;
+use actix::{Addr, Message};
+use hostler_model::{BrokerId, Epoch, PublicKey, SessionId, UserName};
 use hostler_seating::admission::{FoundSession, KeptSession};
 use hostler_seating::seat::Offer;
 use hostler_wire::messages::agent::BrokerToAgent;
+use tokio::sync::oneshot;
 
 /// One connection to one broker. An answer belongs on the connection on which the question came: on a later one its
 /// number may be that of another question.
@@ -32,6 +34,21 @@ pub(crate) struct SeenEpoch;
 pub(crate) struct FromBroker {
     pub(crate) link: LinkId,
     pub(crate) message: BrokerToAgent,
+}
+
+/// By whoever looks after the key: the actors of the links.
+#[derive(Message)]
+#[rtype(result = "Vec<Addr<BrokerLink>>")]
+pub(crate) struct GetLinks;
+
+/// By whoever looks after the key: ask a broker for another one, over this link.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct AskForKey {
+    pub(crate) link: Addr<BrokerLink>,
+    pub(crate) key: PublicKey,
+    pub(crate) proof: Vec<u8>,
+    pub(crate) answer: oneshot::Sender<Result<(), String>>,
 }
 
 /// By the source's thread: what it saw.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should stop there")]
 
 mod brokers;
+mod fencing;
 mod orders;
 mod restart;
 mod seating;

@@ -3,6 +3,7 @@
 use crate::actors::node::{Fenced, NodeActor, Noticed};
 use crate::actors::site::{AgentIs, AgentSays, SiteActor};
 use crate::catalog::{broker_list, host_settings};
+use crate::rotation::replace_key;
 use crate::shared::{Changed, Shared};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, StreamHandler,
@@ -151,7 +152,7 @@ impl Actor for AgentLink {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         let Some(receiver) = self.receiver.take() else { return ctx.stop() };
-        let (site, node, me) = (self.site.clone(), self.node.clone(), ctx.address());
+        let (site, node, shared, me) = (self.site.clone(), self.node.clone(), self.shared.clone(), ctx.address());
         let (host, number) = (self.host, self.number);
         info!(host = %host.short(), remote = %self.connection.remote(), "link to an agent is up");
         let span = info_span!("agent", host = %host.short());
@@ -160,7 +161,7 @@ impl Actor for AgentLink {
             if site.send(up).await.is_err() {
                 return;
             }
-            let said = read(host, number, receiver, site, node, me).await;
+            let said = read(host, number, receiver, site, (node, shared), me).await;
             if let Err(error) = said {
                 debug!(%error, "link ended");
             }
@@ -181,7 +182,7 @@ async fn read(
     number: u64,
     mut receiver: TypedReceiver<AgentToBroker>,
     site: Addr<SiteActor>,
-    node: Addr<NodeActor>,
+    (node, shared): (Addr<NodeActor>, Arc<Shared>),
     me: Addr<AgentLink>,
 ) -> Result<(), hostler_wire::TypedRecvError> {
     while let Some(message) = receiver.recv().await? {
@@ -194,6 +195,10 @@ async fn read(
                 let expected = expected.map_or_else(String::new, |e| format!(" where {e} was expected"));
                 let text = format!("session {} of {user} began without a seat{expected}; it {what}", session.short());
                 node.send(Noticed(AlarmCode::SessionStranger, text)).await.is_ok()
+            }
+            AgentToBroker::ReplaceKey { request, key, proof } => {
+                let (epoch, result) = replace_key(&node, &shared, Thing::Host(host), (key, &proof)).await;
+                me.send(Tell(BrokerToAgent::KeyReplaced { request, epoch, result })).await.is_ok()
             }
             AgentToBroker::Fenced { epoch } => node.send(Fenced(Thing::Host(host), epoch)).await.is_ok(),
             other => me.send(FromAgent(other)).await.is_ok(),

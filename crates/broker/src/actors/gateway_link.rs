@@ -3,6 +3,7 @@
 use crate::actors::node::{Fenced, GatewayIs, NodeActor};
 use crate::catalog::broker_list;
 use crate::handle::Handle;
+use crate::rotation::replace_key;
 use crate::shared::{Changed, Shared};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, StreamHandler, WrapFuture};
 use hostler_model::{GatewayId, Thing, limits};
@@ -68,7 +69,8 @@ impl Actor for GatewayLink {
         let gateway = self.gateway;
         info!(gateway = %gateway.short(), remote = %self.connection.remote(), "link to a gateway is up");
         let span = info_span!("gateway", id = %gateway.short());
-        let read = read(gateway, receiver, self.sender.clone(), self.node.clone(), self.handle.clone());
+        let node = (self.node.clone(), self.shared.clone());
+        let read = read(gateway, receiver, self.sender.clone(), node, self.handle.clone());
         ctx.spawn(read.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
         self.update();
         ctx.add_stream(self.shared.changes());
@@ -91,7 +93,7 @@ async fn read(
     gateway: GatewayId,
     mut receiver: TypedReceiver<GatewayToBroker>,
     sender: TypedSender<BrokerToGateway>,
-    node: Addr<NodeActor>,
+    (node, shared): (Addr<NodeActor>, Arc<Shared>),
     handle: Arc<Handle>,
 ) {
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
@@ -111,6 +113,12 @@ async fn read(
             }
             GatewayToBroker::Load { connections } => node.do_send(GatewayIs(gateway, Some(connections))),
             GatewayToBroker::Unreachable { host, seat } => handle.unreachable(host, seat),
+            GatewayToBroker::ReplaceKey { request, key, proof } => {
+                let (epoch, result) = replace_key(&node, &shared, Thing::Gateway(gateway), (key, &proof)).await;
+                if let Err(error) = sender.try_send(&BrokerToGateway::KeyReplaced { request, epoch, result }) {
+                    debug!(%error, "message to a gateway not sent");
+                }
+            }
             GatewayToBroker::Fenced { epoch } => node.do_send(Fenced(Thing::Gateway(gateway), epoch)),
             GatewayToBroker::Seat { request, .. } | GatewayToBroker::Take { request, .. } => {
                 let answer = |result| BrokerToGateway::Answer { request, result };

@@ -52,6 +52,8 @@ fn what_is_typed_is_what_is_meant() {
             r#"Connect(ConnectArgs { item: Some("Desktop"), user: "alice", gateway: None, out: Some("a.rdp") })"#,
         ),
         ("log tail -f -n 5", "Log(Tail { follow: true, limit: 5 })"),
+        ("key rotate agent", "Key(Rotate { role: Some(Agent) })"),
+        ("key rotate", "Key(Rotate { role: None })"),
         ("service status broker", "Service(Status { role: Some(Broker) })"),
         (
             "service uninstall agent --close-firewall",

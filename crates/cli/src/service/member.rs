@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use hostler_model::{MemberRole, Name, SiteId};
 use hostler_wire::messages::roster::BrokerList;
-use hostler_wire::{Fingerprint, KeyFile, MemberKey};
+use hostler_wire::{Fingerprint, KeyFile, KeyRing, MemberKey};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -28,6 +28,13 @@ pub(crate) struct Membership {
     pub(crate) name: Name,
     /// The brokers of the site then.
     pub(crate) brokers: BrokerList,
+}
+
+impl Membership {
+    /// Its id, where its key is this one unless something else is written down.
+    pub(crate) fn id(&self, key: &MemberKey) -> [u8; 16] {
+        self.id.unwrap_or_else(|| key.fingerprint()).0
+    }
 }
 
 /// A member's folder.
@@ -84,7 +91,12 @@ impl MemberDir {
         write().with_context(|| format!("can't write {}", path.display()))
     }
 
-    /// What the member was told, and its key.
+    /// The files of its key.
+    pub(crate) fn key_ring(&self) -> KeyRing {
+        KeyRing::at(&self.0)
+    }
+
+    /// What the member was told, and its key. The id is there in any case.
     pub(crate) fn load(&self) -> Result<(Membership, Arc<MemberKey>)> {
         let path = self.0.join("member.json");
         let text = fs::read_to_string(&path).with_context(|| {
@@ -93,9 +105,14 @@ impl MemberDir {
                 self.0.display()
             )
         })?;
-        let membership =
+        let mut membership: Membership =
             serde_json::from_str(&text).with_context(|| format!("{} is damaged; join again", path.display()))?;
-        let key = KeyFile::at(self.0.join("key")).load()?;
+        let key = self.key_ring().current().load()?;
+        if membership.id.is_none() {
+            // From before keys could be replaced: the key is the first one, and names the member for ever.
+            membership.id = Some(key.fingerprint());
+            self.keep(&membership)?;
+        }
         Ok((membership, Arc::new(key)))
     }
 }

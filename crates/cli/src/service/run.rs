@@ -9,7 +9,9 @@ use hostler_agent::{AgentConfig, POLL_MS};
 use hostler_broker::{Broker, BrokerConfig, TrustedBroker};
 use hostler_gateway::{GatewayConfig, GatewayLimits};
 use hostler_model::{BrokerId, GatewayId, HostId, MemberRole};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -30,7 +32,7 @@ pub(crate) fn run_broker(args: &RunArgs, config_path: &Path) -> Result<()> {
     let config = LocalConfig::load(config_path)?;
     let folder = MemberDir::of(&config.data_dir, MemberRole::Broker);
     let (membership, key) = folder.load()?;
-    let me = BrokerId(key.fingerprint().0);
+    let me = BrokerId(membership.id(&key));
     let trusted = membership.brokers.brokers.iter().map(|b| TrustedBroker {
         id: b.id,
         key: b.key,
@@ -45,16 +47,31 @@ pub(crate) fn run_broker(args: &RunArgs, config_path: &Path) -> Result<()> {
         listen: config.broker()?.listen(),
         trusted: trusted.collect(),
         key,
+        key_ring: Some(folder.key_ring()),
     };
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     actix::System::with_tokio_rt(local_runtime).block_on(async move {
-        let broker = Broker::start(broker_config, handle).await?;
-        told_to_stop().await?;
+        let mut broker = Broker::start(broker_config, handle).await?;
+        let again = tokio::select! {
+            told = told_to_stop() => told.map(|()| false)?,
+            () = broker.key_replaced() => true,
+        };
         info!("stopping");
         broker.stop().await;
-        anyhow::Ok(())
+        if again { Err(start_again()) } else { anyhow::Ok(()) }
     })
+}
+
+/// The same program in the same process, from its beginning: whoever watches the process sees no end. Returns only where
+/// that fails; what watches it then starts it again.
+fn start_again() -> anyhow::Error {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return anyhow::Error::from(error).context("the program can't be found to start it again"),
+    };
+    let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
+    anyhow::Error::from(error).context("the broker can't be started again by itself")
 }
 
 /// Runs a gateway.
@@ -66,8 +83,9 @@ pub(crate) fn run_gateway(args: &RunArgs, config_path: &Path) -> Result<()> {
     let (membership, key) = folder.load()?;
     let usual = GatewayLimits::default();
     let gateway_config = GatewayConfig {
-        id: GatewayId(key.fingerprint().0),
+        id: GatewayId(membership.id(&key)),
         key,
+        key_ring: Some(folder.key_ring()),
         listen: section.listen.clone(),
         advertised: Some(section.address.clone()),
         data_dir: folder.path().to_path_buf(),
@@ -96,8 +114,9 @@ pub(crate) fn run_agent(args: &RunArgs, config_path: &Path) -> Result<()> {
     let folder = MemberDir::of(&config.data_dir, MemberRole::Agent);
     let (membership, key) = folder.load()?;
     let agent_config = AgentConfig {
-        host: HostId(key.fingerprint().0),
+        host: HostId(membership.id(&key)),
         key,
+        key_ring: Some(folder.key_ring()),
         data_dir: folder.path().to_path_buf(),
         brokers: membership.brokers,
         hard_cap: section.hard_cap,

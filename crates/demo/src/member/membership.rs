@@ -3,7 +3,7 @@
 use anyhow::Context;
 use hostler_model::MemberRole;
 use hostler_wire::messages::roster::BrokerList;
-use hostler_wire::{KeyFile, MemberKey};
+use hostler_wire::{Fingerprint, KeyFile, MemberKey};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,8 @@ pub(super) struct Membership {
     pub(super) folder: PathBuf,
     /// The host's key.
     pub(super) key: MemberKey,
+    /// Its id: the fingerprint of its first key.
+    pub(super) id: Fingerprint,
     /// The brokers of the site when it joined.
     pub(super) brokers: BrokerList,
 }
@@ -20,6 +22,8 @@ pub(super) struct Membership {
 /// The part of the file that a host needs.
 #[derive(Deserialize)]
 struct Kept {
+    #[serde(default)]
+    id: Option<Fingerprint>,
     brokers: BrokerList,
 }
 
@@ -32,6 +36,7 @@ impl Membership {
         let kept: Kept =
             serde_json::from_str(&text).with_context(|| format!("{} is damaged; join again", path.display()))?;
         let key = KeyFile::at(folder.join("key")).load()?;
-        Ok(Self { folder, key, brokers: kept.brokers })
+        let id = kept.id.unwrap_or_else(|| key.fingerprint());
+        Ok(Self { folder, key, id, brokers: kept.brokers })
     }
 }

@@ -1,13 +1,13 @@
 //! Connecting to one broker, again and again, and receiving what it says.
 
-use super::{Answer, BrokerLink, Down, Up, Working};
+use super::{Answer, BrokerLink, Down, KeyReplaced, Up, Working};
 use crate::kept_list::Verdict;
 use actix::dev::{MessageResponse, ToEnvelope};
 use actix::{Actor, Handler, Message, WeakAddr};
 use hostler_model::{Epoch, GatewayId};
 use hostler_wire::messages::gateway::{BrokerToGateway, GatewayToBroker};
 use hostler_wire::messages::roster::{BrokerEntry, BrokerList};
-use hostler_wire::{CloseReason, ConnectError, Endpoint, LinkError, Trust, Typed, TypedRecvError, TypedSendError};
+use hostler_wire::{CloseReason, DialError, Dialer, LinkError, Typed, TypedRecvError, TypedSendError};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) struct Offer {
 pub(crate) struct SessionOptions {
     pub(crate) broker: BrokerEntry,
     pub(crate) gateway: GatewayId,
-    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) dialer: Arc<Dialer>,
     /// The highest epoch seen.
     pub(crate) epoch: watch::Receiver<Epoch>,
     pub(crate) offers: mpsc::Sender<Offer>,
@@ -46,7 +46,7 @@ pub(crate) struct SessionOptions {
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Dial(#[from] DialError),
     #[error(transparent)]
     Link(#[from] LinkError),
     #[error(transparent)]
@@ -111,7 +111,7 @@ type GatewayLink = Typed<GatewayToBroker, BrokerToGateway>;
 
 async fn connect(options: &SessionOptions) -> Result<(GatewayLink, Welcome), SessionError> {
     let broker = &options.broker;
-    let connection = options.endpoint.connect(&broker.addresses.access, Trust::Broker(broker.id)).await?;
+    let connection = options.dialer.connect(&broker.addresses.access, broker.id).await?;
     let mut link = GatewayLink::from(connection.open_link().await?);
     let version = env!("CARGO_PKG_VERSION").to_string();
     let epoch = *options.epoch.borrow();
@@ -144,6 +144,17 @@ async fn serve(
             match link.recv().await? {
                 Some(BrokerToGateway::Answer { request, result }) => deliver(actor, Answer { request, result }).await?,
                 Some(BrokerToGateway::Working { request }) => deliver(actor, Working(request)).await?,
+                Some(BrokerToGateway::KeyReplaced { request, epoch, result }) => {
+                    let seen = *options.epoch.borrow();
+                    let result = if epoch < seen {
+                        tracing::warn!(%peer, %epoch, %seen, "refused another key: it comes under a lower epoch");
+                        link.send(&GatewayToBroker::Fenced { epoch: seen }).await?;
+                        Err("the broker has not heard of the present mastership".to_string())
+                    } else {
+                        result
+                    };
+                    deliver(actor, KeyReplaced { request, result }).await?;
+                }
                 Some(BrokerToGateway::Brokers(list)) => offer(options, &link, list).await?,
                 Some(BrokerToGateway::Welcome { .. }) => {
                     link.connection().close(CloseReason::BadMessage);

@@ -18,6 +18,8 @@ pub(crate) struct FakeBroker {
     welcome: Arc<Mutex<Option<BrokerList>>>,
     links: Arc<Mutex<Vec<TypedSender<BrokerToGateway>>>>,
     pub(crate) heard: mpsc::UnboundedReceiver<GatewayToBroker>,
+    /// Whom it lets in.
+    pub(crate) roster: Arc<Roster>,
     endpoint: Endpoint,
 }
 
@@ -31,8 +33,12 @@ impl FakeBroker {
         let key = Arc::new(MemberKey::from_seed(&[number; 32]));
         let roster = Arc::new(Roster::new());
         roster.set(MemberRole::Gateway, [(gateway.0.public(), gateway.1.0)]);
-        let options =
-            EndpointOptions { service: Service::Gateway, key: key.clone(), roster, runtime: Handle::current() };
+        let options = EndpointOptions {
+            service: Service::Gateway,
+            key: key.clone(),
+            roster: roster.clone(),
+            runtime: Handle::current(),
+        };
         let (endpoint, mut arrivals) = Endpoint::listen(options, at.parse().unwrap()).unwrap();
         let at: Address = endpoint.local().unwrap().to_string().parse().unwrap();
         let addresses = BrokerAddresses { join: at.clone(), access: at.clone(), agent: at.clone(), peer: at };
@@ -52,7 +58,7 @@ impl FakeBroker {
                 });
             }
         });
-        Self { entry, answers, welcome, links, heard, endpoint }
+        Self { entry, answers, welcome, links, heard, roster, endpoint }
     }
 
     pub(crate) fn answers(&self, answers: impl Fn(&GatewayToBroker) -> Vec<BrokerToGateway> + Send + Sync + 'static) {

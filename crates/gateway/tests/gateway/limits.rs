@@ -52,6 +52,7 @@ async fn what_can_not_start_says_why() {
     let config = GatewayConfig {
         id: crate::site::GATEWAY,
         key: crate::site::gateway_key(),
+        key_ring: None,
         listen: vec![taken],
         advertised: None,
         data_dir: dir.path().into(),

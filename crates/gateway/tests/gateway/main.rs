@@ -7,6 +7,7 @@ mod doors;
 mod failover;
 mod fake_broker;
 mod fake_host;
+mod fencing;
 mod limits;
 mod lists;
 mod log_lines;

@@ -4,9 +4,9 @@ use crate::fake_broker::FakeBroker;
 use crate::log_lines;
 use hostler_gateway::{Gateway, GatewayConfig, GatewayLimits};
 use hostler_model::{BrokerId, Epoch, GatewayId, Hlc};
-use hostler_wire::MemberKey;
 use hostler_wire::messages::gateway::GatewayToBroker;
 use hostler_wire::messages::roster::BrokerList;
+use hostler_wire::{KeyRing, MemberKey};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,10 +76,22 @@ impl Site {
 
     /// A gateway that need not be connected to anybody.
     pub(crate) async fn start_alone(brokers: BrokerList, limits: GatewayLimits, dir: TempDir) -> Self {
+        Self::start_with_keys(brokers, limits, dir, gateway_key(), None).await
+    }
+
+    /// The same with these keys.
+    pub(crate) async fn start_with_keys(
+        brokers: BrokerList,
+        limits: GatewayLimits,
+        dir: TempDir,
+        key: Arc<MemberKey>,
+        key_ring: Option<KeyRing>,
+    ) -> Self {
         log_lines::begin();
         let config = GatewayConfig {
             id: GATEWAY,
-            key: gateway_key(),
+            key,
+            key_ring,
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             advertised: None,
             data_dir: dir.path().into(),

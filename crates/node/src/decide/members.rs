@@ -4,8 +4,8 @@ use super::find::Find;
 use super::{Decide, Decision, Draft};
 use crate::{Command, CommandError};
 use hostler_events::Event;
-use hostler_events::payload::{GatewayRemoved, HostChanged, HostField, HostRemoved};
-use hostler_model::{Name, Thing};
+use hostler_events::payload::{GatewayChanged, GatewayField, GatewayRemoved, HostChanged, HostField, HostRemoved};
+use hostler_model::{Name, PublicKey, Thing};
 
 impl Decide<'_> {
     pub(super) fn member(&mut self, command: &Command) -> Result<Decision, CommandError> {
@@ -54,8 +54,35 @@ impl Decide<'_> {
                 let id = Find(self.site).gateway(gateway)?;
                 Ok(Decision::about(Thing::Gateway(id)).with(Event::GatewayRemoved(GatewayRemoved { gateway: id })))
             }
+            Command::ReplaceMemberKey { member, key } => self.replace_key(*member, *key),
             _ => Err(CommandError::Invalid("not a command about hosts or gateways".to_string())),
         }
+    }
+
+    fn replace_key(&self, member: Thing, key: PublicKey) -> Result<Decision, CommandError> {
+        let gone = |what: &str| CommandError::NotFound { what: what.to_string(), name: member.to_string() };
+        let (now, event) = match member {
+            Thing::Host(id) => {
+                let host = self.site.hosts.get(&id).ok_or_else(|| gone("host"))?;
+                (&host.key, Event::HostChanged(HostChanged { host: id, fields: vec![HostField::Key(key)] }))
+            }
+            Thing::Gateway(id) => {
+                let gateway = self.site.gateways.get(&id).ok_or_else(|| gone("gateway"))?;
+                let fields = vec![GatewayField::Key(key)];
+                (&gateway.key, Event::GatewayChanged(GatewayChanged { gateway: id, fields }))
+            }
+            _ => return Err(gone("host or gateway")),
+        };
+        let decision = Decision::about(member);
+        if now.value == key {
+            return Ok(decision);
+        }
+        let hosts = self.site.hosts.values().map(|h| h.key.value);
+        let gateways = self.site.gateways.values().map(|g| g.key.value);
+        if hosts.chain(gateways).chain(self.site.brokers.values().map(|b| b.key)).any(|other| other == key) {
+            return Err(CommandError::Invalid("another member has this key already".to_string()));
+        }
+        Ok(decision.with(Draft::edit(event, vec![Some(now.edit)])))
     }
 
     /// Refuses a name that something else of the kind has.

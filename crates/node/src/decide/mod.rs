@@ -125,9 +125,10 @@ impl<'a> Decide<'a> {
             Command::Promote { .. } | Command::ForcePromotion { .. } => {
                 Err(CommandError::Invalid("a promotion is not decided by the views alone".to_string()))
             }
-            Command::ChangeHost { .. } | Command::RemoveHost { .. } | Command::RemoveGateway { .. } => {
-                self.member(command)
-            }
+            Command::ChangeHost { .. }
+            | Command::RemoveHost { .. }
+            | Command::RemoveGateway { .. }
+            | Command::ReplaceMemberKey { .. } => self.member(command),
             Command::Publish { .. } | Command::ChangeItem { .. } | Command::Unpublish { .. } => self.item(command),
             Command::AddUser { .. }
             | Command::RemoveUser { .. }

@@ -23,6 +23,11 @@ impl Node {
         if self.is_removed() {
             return self.answer(origin, Err(CommandError::Removed));
         }
+        if let Command::ReplaceBrokerKey { broker, .. } = *command
+            && let Err(error) = self.may_replace_key(origin, actor, broker)
+        {
+            return self.answer(origin, Err(error));
+        }
         match *command {
             Command::Promote { .. } => return self.promote_planned(now, origin, actor, command),
             Command::ForcePromotion { .. } => return self.promote_forced(now, origin, actor, command),

@@ -1,8 +1,12 @@
 //! Whether this broker is a member, and whether it may go on with its feed: not after it was removed and has come back,
 //! nor with another key. What its own start has to find out is in `incarnation`.
 
-use super::Node;
-use crate::Continuity;
+use super::{Node, Peer};
+use crate::pending::Origin;
+use crate::{CommandError, Continuity};
+use hostler_events::Actor;
+use hostler_events::payload::Role;
+use hostler_model::BrokerId;
 
 impl Node {
     /// Why this broker is no member any more, where it is none.
@@ -44,6 +48,25 @@ impl Node {
         if self.continuity == Continuity::GoesOn && !self.feed_is_mine() {
             self.continuity = Continuity::Broken;
         }
+    }
+
+    /// A broker asks for its own new key only. It may have it once the master knows the incarnation in which it writes:
+    /// the new key counts from the next one on, by what the master has seen.
+    pub(super) fn may_replace_key(&self, origin: Origin, actor: Actor, broker: BrokerId) -> Result<(), CommandError> {
+        let asks = match origin {
+            Origin::Local(_) => self.me,
+            Origin::Peer(peer, _) => peer,
+        };
+        if actor == Actor::System && asks != broker {
+            return Err(CommandError::Forbidden { needed: Role::Owner.name().to_string() });
+        }
+        let (Origin::Local(_), Some((master, _))) = (origin, self.master()) else { return Ok(()) };
+        let feed = self.author.feed();
+        if broker != self.me || master == self.me || !self.replica.accepted.0.contains_key(&feed) {
+            return Ok(());
+        }
+        let knows = |p: &Peer| p.heads.iter().any(|h| h.durable.contains(&feed, 1)) || p.stored.contains(&feed, 1);
+        if self.peers.get(&master).is_some_and(knows) { Ok(()) } else { Err(CommandError::Busy) }
     }
 
     /// False where the next event needs a new incarnation: this broker came back after a removal, and its former

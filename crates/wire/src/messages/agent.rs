@@ -1,7 +1,7 @@
 //! The link between an agent and a broker, port 20003/udp. The agent connects, to every broker of its site.
 
 use super::roster::BrokerList;
-use hostler_model::{Epoch, HostId, Name, SessionId, UserName, Wall};
+use hostler_model::{Epoch, HostId, Name, PublicKey, SessionId, UserName, Wall};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::report::Report;
 use hostler_seating::seat::{Offer, Refusal, TicketClaim, TicketRefusal};
@@ -64,6 +64,15 @@ pub enum AgentToBroker {
         expected: Option<UserName>,
         /// True where the agent ended it.
         ended: bool,
+    },
+    /// The agent wants another key in the place of the one that this link was made with.
+    ReplaceKey {
+        /// The request's number.
+        request: u64,
+        /// The new one.
+        key: PublicKey,
+        /// That the agent has it: see [`crate::key_proof`].
+        proof: Vec<u8>,
     },
 }
 
@@ -141,5 +150,15 @@ pub enum BrokerToAgent {
         request: u64,
         /// Which session.
         session: SessionId,
+    },
+    /// Answer to [`AgentToBroker::ReplaceKey`]. A structural order: the agent refuses it under a lower epoch than it has
+    /// seen, and keeps its key.
+    KeyReplaced {
+        /// The request's number.
+        request: u64,
+        /// The mastership under which it is valid.
+        epoch: Epoch,
+        /// An error is a sentence for the administrator.
+        result: Result<(), String>,
     },
 }

@@ -1,7 +1,7 @@
 //! The link between a gateway and a broker, port 20002/udp. The gateway connects, to every broker of its site.
 
 use super::roster::BrokerList;
-use hostler_model::{Address, Epoch, GatewayId, HostId, SeatId, UserName};
+use hostler_model::{Address, Epoch, GatewayId, HostId, PublicKey, SeatId, UserName};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -53,6 +53,15 @@ pub enum GatewayToBroker {
     Fenced {
         /// What the gateway has seen.
         epoch: Epoch,
+    },
+    /// The gateway wants another key in the place of the one that this link was made with.
+    ReplaceKey {
+        /// The request's number.
+        request: u64,
+        /// The new one.
+        key: PublicKey,
+        /// That the gateway has it: see [`crate::key_proof`].
+        proof: Vec<u8>,
     },
 }
 
@@ -110,5 +119,15 @@ pub enum BrokerToGateway {
         request: u64,
         /// Where to, or why not.
         result: Result<Route, TurnedAway>,
+    },
+    /// Answer to [`GatewayToBroker::ReplaceKey`]. A structural order: the gateway refuses it under a lower epoch than it
+    /// has seen, and keeps its key.
+    KeyReplaced {
+        /// The request's number.
+        request: u64,
+        /// The mastership under which it is valid.
+        epoch: Epoch,
+        /// An error is a sentence for the administrator.
+        result: Result<(), String>,
     },
 }

@@ -23,6 +23,8 @@ pub(crate) fn list(n: u64, brokers: &[&Broker]) -> BrokerList {
 /// It listens; links come one after the other.
 pub(crate) struct Broker {
     pub(crate) entry: BrokerEntry,
+    /// Whom it lets in.
+    pub(crate) roster: Arc<Roster>,
     arrivals: Arrivals,
     _endpoint: Endpoint,
 }
@@ -38,13 +40,14 @@ impl Broker {
         let roster = Arc::new(Roster::new());
         roster.set(MemberRole::Agent, agents.into_iter().map(|(key, host)| (key, host.0)));
         let public = key.public();
-        let options = EndpointOptions { service: Service::Agent, key, roster, runtime: Handle::current() };
+        let options =
+            EndpointOptions { service: Service::Agent, key, roster: roster.clone(), runtime: Handle::current() };
         let (endpoint, arrivals) = Endpoint::listen(options, "127.0.0.1:0".parse().unwrap()).unwrap();
         let at: Address = endpoint.local().unwrap().to_string().parse().unwrap();
         let addresses = BrokerAddresses { join: at.clone(), access: at.clone(), agent: at.clone(), peer: at };
         let (id, name) = (BrokerId([n; 16]), format!("b{n}").parse().unwrap());
         let entry = BrokerEntry { id, name, key: public, addresses, enabled: true };
-        Self { entry, arrivals, _endpoint: endpoint }
+        Self { entry, roster, arrivals, _endpoint: endpoint }
     }
 
     /// The next link; the agent has said hello on it.
