@@ -1,16 +1,17 @@
 //! What REST needs of the running broker. The actors implement it; the tests of REST have one of their own.
 
 use futures::future::BoxFuture;
-use hostler_events::{Actor, EventRef, Frontier, Hash};
-use hostler_model::{BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Wall};
+use hostler_events::{Actor, Class, EventRef, Frontier, Hash, StoredEvent};
+use hostler_model::{BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Thing, Wall};
 use hostler_node::{Alarm, Command, CommandError, Lag, Outcome};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::report::Session;
 use hostler_seating::seat::{NoSeat, Placement, SeatRequest};
-use hostler_views::{Broker, Entry, State};
+use hostler_views::{Broker, Entry, State, Views};
 use hostler_wire::MemberKey;
 use hostler_wire::messages::agent::SessionOrder;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The broker as it is now: the views, and what is known of the others at this moment.
@@ -121,6 +122,9 @@ pub enum BackendError {
     /// The host could not do it.
     #[error("the host could not do it: {0}")]
     Host(String),
+    /// The log can't be read.
+    #[error("the log can't be read: {0}")]
+    Log(String),
 }
 
 /// What part of the log is wanted: the latest events, the newest last.
@@ -132,7 +136,58 @@ pub struct LogQuery {
     pub after: Option<EventRef>,
     /// Of which site; this broker's own if `None`.
     pub site: Option<SiteId>,
+    /// Only these.
+    pub filter: LogFilter,
 }
+
+/// Which events are wanted; all where nothing is said.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LogFilter {
+    /// Wanted by this one.
+    pub actor: Option<Actor>,
+    /// Touching one of these.
+    pub things: Option<Vec<Thing>>,
+    /// Of this class.
+    pub class: Option<Class>,
+    /// In this lane.
+    pub lane: Option<String>,
+    /// Of this type, by its number.
+    pub kind: Option<u16>,
+    /// Not before.
+    pub since: Option<Wall>,
+    /// Not after.
+    pub until: Option<Wall>,
+}
+
+impl LogFilter {
+    fn keeps(&self, entry: &Entry) -> bool {
+        let header = &entry.loaded.header;
+        let is = |wanted: Option<bool>| wanted.unwrap_or(true);
+        is(self.actor.map(|actor| header.actor == actor))
+            && is(self.things.as_ref().map(|things| header.touches.iter().any(|t| things.contains(t))))
+            && is(self.class.map(|class| header.class == class))
+            && is(self.lane.as_ref().map(|lane| entry.lane.name() == lane))
+            && is(self.kind.map(|kind| header.kind == kind))
+            && is(self.since.map(|since| header.hlc.wall >= since))
+            && is(self.until.map(|until| header.hlc.wall <= until))
+    }
+}
+
+impl LogQuery {
+    /// What is wanted of a site's events.
+    #[must_use]
+    pub fn of(&self, entries: &[Entry]) -> Vec<Entry> {
+        let after = |e: &Entry| self.after.is_some_and(|a| a == e.loaded.reference);
+        let from = entries.iter().rposition(after).map_or(0, |at| at + 1);
+        let wanted = entries[from..].iter().rev().filter(|e| self.filter.keeps(e)).take(self.limit);
+        let mut wanted: Vec<Entry> = wanted.cloned().collect();
+        wanted.reverse();
+        wanted
+    }
+}
+
+/// Something that looks at the views.
+pub type Look = Box<dyn FnOnce(&Views) + Send>;
 
 /// A backup, piece by piece.
 pub type BackupPieces = tokio::sync::mpsc::Receiver<std::io::Result<bytes::Bytes>>;
@@ -162,6 +217,14 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Where none can be begun.
     fn backup(&self) -> Result<BackupPieces, BackendError>;
+    /// Looks at the views as they are now. It holds everything else up, so what takes long is done with what it found.
+    fn look(&self, look: Look) -> BoxFuture<'_, Result<(), BackendError>>;
+    /// Hands over all stored events in the order of feed and place, until it is told to stop. It blocks: for threads
+    /// that may.
+    ///
+    /// # Errors
+    /// Where the log can't be read.
+    fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), BackendError>;
     /// A part of this site's log, in its order.
     fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>>;
 }

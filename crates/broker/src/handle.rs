@@ -1,17 +1,17 @@
 //! What a request does, whichever door it came through: find the user's home broker, ask the site, present a ticket.
 
-use crate::actors::node::{DoCommand, NodeActor, ReadLog};
+use crate::actors::node::{DoCommand, LookAt, NodeActor, ReadLog};
 use crate::actors::site::{
     Decide, ExplainSession, GetHosts, GetSessions, OrderSession, SiteActor, TakeTicket, Unreachable,
 };
-use crate::backend::{Backend, BackendError, BackupPieces, HostNow, LogQuery, SessionNow, Snapshot};
+use crate::backend::{Backend, BackendError, BackupPieces, HostNow, LogQuery, Look, SessionNow, Snapshot};
 use crate::backup::{BackupSource, Manifest};
 use crate::serving::serving;
 use crate::shared::Shared;
 use actix::Addr;
 use ed25519_dalek::VerifyingKey;
 use futures::future::BoxFuture;
-use hostler_events::Actor;
+use hostler_events::{Actor, StoredEvent};
 use hostler_model::{BrokerId, HostId, SeatId, SessionId, SiteId, UserName, Wall, limits};
 use hostler_node::{Command, CommandError, Outcome};
 use hostler_rdp::{SignedTicket, Ticket, UserMatch, match_user};
@@ -24,6 +24,7 @@ use hostler_wire::messages::agent::SessionOrder;
 use hostler_wire::messages::gateway::{GatewayToBroker, Route, TurnedAway};
 use hostler_wire::messages::peer::PeerFrame;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -237,6 +238,14 @@ impl Backend for Handle {
 
     fn explain(&self, session: SessionId) -> BoxFuture<'_, Result<Option<Explanation>, BackendError>> {
         Box::pin(async move { self.site.send(ExplainSession(session)).await.unwrap_or(Err(BackendError::Busy)) })
+    }
+
+    fn look(&self, look: Look) -> BoxFuture<'_, Result<(), BackendError>> {
+        Box::pin(async move { self.node.send(LookAt(look)).await.map_err(|_| BackendError::Busy) })
+    }
+
+    fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), BackendError> {
+        self.backups.reader.scan(each).map_err(|error| BackendError::Log(error.to_string()))
     }
 
     fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>> {

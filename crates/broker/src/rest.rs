@@ -23,8 +23,8 @@ mod testing;
 
 pub use endpoints::{CommandReply, Labelled};
 pub use endpoints::{
-    admins, alarms, api_tokens, brokers, connections, gateways, groups, hosts, items, log, login, sessions, settings,
-    sites, status, tokens, users,
+    admins, alarms, api_tokens, audit, brokers, connections, export, gateways, groups, hosts, items, log, login, past,
+    sessions, settings, sites, status, tokens, users,
 };
 pub use openapi::openapi_json;
 pub use password::{PASSWORD_BYTES, PASSWORD_CHARACTERS, PasswordError, hash_password};

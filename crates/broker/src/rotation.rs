@@ -39,7 +39,8 @@ pub(crate) async fn replace_key(
     };
     let result = if proves_key(&key, id, proof) {
         let command = Command::ReplaceMemberKey { member, key };
-        let done = node.send(DoCommand { actor: Actor::System, command }).await;
+        let site = shared.snapshot.borrow().site_id;
+        let done = node.send(DoCommand { actor: Actor::System, site, command }).await;
         done.unwrap_or(Err(CommandError::Busy)).map(|_| ()).map_err(|e| e.to_string())
     } else {
         Err("it does not prove that it has the key".to_string())
@@ -91,7 +92,8 @@ impl OwnKey {
 
     async fn ask(&self, next: &MemberKey) -> Result<(), CommandError> {
         let command = Command::ReplaceBrokerKey { broker: self.shared.me, key: next.public() };
-        self.handle.command(Actor::System, command).await.map(|_| ())
+        let site = self.handle.snapshot().site_id;
+        self.handle.command(Actor::System, site, command).await.map(|_| ())
     }
 
     /// True where the new key is this broker's already: by its own log; or by what the others say, where it was cut off

@@ -5,7 +5,7 @@ mod restored;
 
 pub(crate) use checkpoint::SaveViews;
 
-use crate::backend::{BrokerNow, LogQuery, Snapshot};
+use crate::backend::{BrokerNow, LogQuery, Look, Snapshot};
 use crate::farm::members;
 use crate::overlap::{Left, Overlap};
 use crate::shared::Shared;
@@ -73,6 +73,11 @@ pub(crate) struct ReadLog(pub(crate) LogQuery);
 impl Message for ReadLog {
     type Result = Vec<Entry>;
 }
+
+/// A look at the views.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LookAt(pub(crate) Look);
 
 /// Something that seating found out.
 #[derive(Message)]
@@ -446,10 +451,15 @@ impl Handler<ReadLog> for NodeActor {
     fn handle(&mut self, ReadLog(query): ReadLog, _: &mut Self::Context) -> Self::Result {
         let site = query.site.unwrap_or(self.site);
         let entries = self.node.views().timeline(site).map_or(&[][..], |t| t.entries());
-        let after = |e: &Entry| query.after.is_some_and(|a| a == e.loaded.reference);
-        let from = entries.iter().rposition(after).map_or(0, |at| at + 1);
-        let from = from.max(entries.len().saturating_sub(query.limit));
-        actix::MessageResult(entries[from..].to_vec())
+        actix::MessageResult(query.of(entries))
+    }
+}
+
+impl Handler<LookAt> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, LookAt(look): LookAt, _: &mut Self::Context) {
+        look(self.node.views());
     }
 }
 

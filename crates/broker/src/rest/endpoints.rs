@@ -3,15 +3,18 @@
 pub mod admins;
 pub mod alarms;
 pub mod api_tokens;
+pub mod audit;
 pub(super) mod backup;
 pub mod brokers;
 pub mod connections;
+pub mod export;
 pub mod gateways;
 pub mod groups;
 pub mod hosts;
 pub mod items;
 pub mod log;
 pub mod login;
+pub mod past;
 pub mod sessions;
 pub mod settings;
 pub mod sites;
@@ -23,10 +26,10 @@ use super::caller::Caller;
 use super::problem::Problem;
 use super::server::Rest;
 use actix_web::web;
-use hostler_events::EventRef;
 use hostler_model::{Name, Thing, UserId};
 use hostler_node::{Command, Outcome};
 use hostler_views::State;
+use hostler_views::audit::event_text;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use utoipa::ToSchema;
@@ -60,8 +63,10 @@ pub(super) fn all(config: &mut web::ServiceConfig) {
         .service((sessions::list, sessions::disconnect, sessions::log_off, sessions::message, sessions::why))
         .service((sites::list, sites::add))
         .service(connections::connect)
-        .service(log::list)
-        .service(backup::backup);
+        .service(backup::backup)
+        .service((log::list, audit::promotions, audit::superseded, audit::show))
+        .service((audit::reapply, audit::discard, audit::revert))
+        .service((past::at, past::diff, export::export));
 }
 
 /// A thing, by its id and its name.
@@ -103,12 +108,6 @@ async fn command(rest: &Rest, caller: &Caller, command: Command) -> Result<Comma
         members,
         warnings,
     })
-}
-
-/// An event's name as REST writes it: `<broker>.<incarnation>-<its random part>.<seq>.<hash>`.
-fn event_text(event: &EventRef) -> String {
-    let incarnation = event.feed.incarnation;
-    format!("{}.{}-{:x}.{}.{}", event.feed.broker, incarnation.ordinal, incarnation.random, event.seq, event.hash)
 }
 
 fn labelled(thing: Thing, site: &State, main: &State) -> Labelled {

@@ -3,7 +3,10 @@
 
 use super::problem::Problem;
 use actix_web::http::StatusCode;
-use hostler_model::{GatewayId, HostId, ItemId, SessionId, SiteId, Thing, limits};
+use hostler_events::Actor;
+use hostler_model::{
+    AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, SessionId, SiteId, Thing, TokenId, UserName, limits,
+};
 use hostler_views::State;
 use std::fmt::Display;
 
@@ -42,18 +45,88 @@ pub(super) fn session(sessions: impl Iterator<Item = SessionId>, text: &str) -> 
     by_id("session", text, sessions)
 }
 
+/// Whoever wants something: an administrator, a join token, or `system`.
+pub(super) fn actor(site: &State, main: &State, text: &str) -> Result<Actor, Problem> {
+    if text == "system" {
+        return Ok(Actor::System);
+    }
+    if let Some(Thing::Admin(id)) = main.named(Thing::Admin(AdminId([0; 16])), text) {
+        return Ok(Actor::Admin(id));
+    }
+    // Also who is gone: their ids are in the log.
+    let whole = |text: &str| text.parse::<AdminId>().ok();
+    let admins = main.admins.keys().copied().chain(whole(text)).map(Actor::Admin);
+    let tokens = site.tokens.keys().copied().map(Actor::Token);
+    let id = |actor: &Actor| match actor {
+        Actor::System => String::new(),
+        Actor::Admin(id) => id.to_string(),
+        Actor::Token(id) => id.to_string(),
+    };
+    let wanted = text.trim().to_ascii_lowercase();
+    let mut fitting: Vec<Actor> =
+        tokens.chain(admins).filter(|a| wanted.len() >= PREFIX && id(a).starts_with(&wanted)).collect();
+    fitting.dedup_by_key(|a| id(a));
+    match fitting[..] {
+        [] => Err(not_found("administrator or token", text)),
+        [one] => Ok(one),
+        [one, other] if id(&one) == id(&other) => Ok(one),
+        _ => Err(ambiguous("administrator or token", text)),
+    }
+}
+
+/// All things with this name, or the one with this id, which may be gone.
+pub(super) fn things(site: &State, main: &State, text: &str) -> Result<Vec<Thing>, Problem> {
+    let none = [0; 16];
+    let like = [
+        Thing::Broker(BrokerId(none)),
+        Thing::Gateway(GatewayId(none)),
+        Thing::Host(HostId(none)),
+        Thing::Item(ItemId(none)),
+        Thing::Group(GroupId(none)),
+    ];
+    let mut named: Vec<Thing> = like.iter().filter_map(|like| site.named(*like, text)).collect();
+    named.extend([Thing::Admin(AdminId(none)), Thing::Site(SiteId(none))].iter().filter_map(|l| main.named(*l, text)));
+    let user = text.parse::<UserName>().ok().and_then(|name| site.user_named(&name));
+    named.extend(user.map(Thing::User));
+    if named.is_empty()
+        && let Ok(TokenId(id)) = text.parse()
+    {
+        // Of which kind it is, nobody knows any more.
+        named.extend([
+            Thing::Broker(BrokerId(id)),
+            Thing::Gateway(GatewayId(id)),
+            Thing::Host(HostId(id)),
+            Thing::Item(ItemId(id)),
+            Thing::Group(GroupId(id)),
+            Thing::User(hostler_model::UserId(id)),
+            Thing::Admin(AdminId(id)),
+            Thing::Site(SiteId(id)),
+            Thing::Token(TokenId(id)),
+        ]);
+    }
+    if named.is_empty() { Err(not_found("thing with the name or whole id", text)) } else { Ok(named) }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(limits::NAME_BYTES).collect()
+}
+
+fn not_found(what: &str, text: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} {:?}", shown(text)))
+}
+
+fn ambiguous(what: &str, text: &str) -> Problem {
+    let text = format!("{:?} fits several {what}s; give more of the id", shown(text));
+    Problem::new(StatusCode::CONFLICT, "ambiguous", text)
+}
+
 fn by_id<I: Display + Copy>(what: &str, text: &str, ids: impl Iterator<Item = I>) -> Result<I, Problem> {
-    let shown: String = text.chars().take(limits::NAME_BYTES).collect();
     let wanted = text.trim().to_ascii_lowercase();
     let mut fitting = ids.filter(|id| wanted.len() >= PREFIX && id.to_string().starts_with(&wanted));
     match (fitting.next(), fitting.next()) {
         (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => Err(Problem::new(
-            StatusCode::CONFLICT,
-            "ambiguous",
-            format!("{shown:?} fits several {what}s; give more of the id"),
-        )),
-        (None, _) => Err(Problem::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} {shown:?}"))),
+        (Some(_), Some(_)) => Err(ambiguous(what, text)),
+        (None, _) => Err(not_found(what, text)),
     }
 }
 

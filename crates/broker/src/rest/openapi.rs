@@ -86,6 +86,15 @@ pub fn openapi_json() -> &'static str {
         e::connections::connect,
         e::log::list,
         e::backup::backup,
+        e::audit::promotions,
+        e::audit::superseded,
+        e::audit::show,
+        e::audit::reapply,
+        e::audit::discard,
+        e::audit::revert,
+        e::past::at,
+        e::past::diff,
+        e::export::export,
     )
 )]
 struct Api;

@@ -144,6 +144,7 @@ impl From<BackendError> for Problem {
             BackendError::NoSession(_) => Self::new(StatusCode::NOT_FOUND, "not_found", text),
             BackendError::HostSilent => Self::new(StatusCode::SERVICE_UNAVAILABLE, "host_silent", text),
             BackendError::Host(_) => Self::new(StatusCode::BAD_GATEWAY, "host_failed", text),
+            BackendError::Log(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "log_unreadable", text),
         }
     }
 }
