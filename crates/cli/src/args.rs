@@ -55,7 +55,8 @@ pub(crate) struct Cli {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GlobalArgs {
     /// The broker to ask, instead of any that is known: HOST or HOST:PORT
-    #[arg(long, global = true, value_name = "ADDRESS", value_parser = broker_address)]
+    // An id of its own: a command's own argument "broker" would take its place.
+    #[arg(id = "asked_broker", long = "broker", global = true, value_name = "ADDRESS", value_parser = broker_address)]
     pub(crate) broker: Option<Address>,
     /// The fingerprint of that broker's key, where it is not known yet
     #[arg(long, global = true, value_name = "FINGERPRINT", value_parser = fingerprint)]

@@ -128,3 +128,14 @@ fn machines_that_shall_be_members() {
     let add = AddArgs { machine: "ann@b2".into(), port: Some(2_222), firewall, ..AddArgs::default() };
     assert_eq!(*args, AddBrokerArgs { add, gateway: true, rdp_port: vec![3_389, 443] });
 }
+
+#[test]
+fn the_broker_to_ask_is_not_the_one_that_it_is_about() {
+    for words in ["broker up b3", "broker promote b3", "broker remove b3", "broker show b3", "status"] {
+        for (added, asked) in [("", None), (" --broker 10.0.0.1", Some("10.0.0.1:20002"))] {
+            let line = format!("hostler {words}{added}");
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(cli.global.broker.map(|address| address.to_string()).as_deref(), asked, "{line}");
+        }
+    }
+}
