@@ -4,6 +4,7 @@
 
 pub mod farm;
 pub mod lab;
+pub mod machine;
 pub mod netlab;
 pub mod process;
 pub mod sessions;

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use hostler_deploy::{RoleWanted, unit_text};
+use hostler_model::MemberRole;
 use hostler_tests::lab::{ALICE, BOB, CAROL, Client, Colour, Connect, DAVE, Host, Lab, USERS, User};
-use hostler_tests::sessions::{Session, Sessions};
+use hostler_tests::sessions::{Session, SessionList, Sessions};
 use hostler_tests::{skip, wait};
 
 const LIST_SESSIONS: &str = env!("CARGO_BIN_EXE_list-sessions");
@@ -121,6 +123,41 @@ fn a_message_appears_on_the_users_screen() {
     .unwrap();
     let owner = hosts[0].run("/usr/bin/ps", &["-C", "xmessage", "-o", "user="]).unwrap();
     assert_eq!(owner.trim(), DAVE.name);
+}
+
+#[test]
+fn the_rights_of_the_agents_service_are_enough() {
+    if skip::without_real_rdp("the_rights_of_the_agents_service_are_enough") {
+        return;
+    }
+    let lab = Lab::new().unwrap();
+    let hosts = lab.hosts(1).unwrap();
+    let host = &hosts[0];
+    // As the unit has it.
+    let role = RoleWanted { role: MemberRole::Agent, openings: Vec::new() };
+    let unit = unit_text(&role, "/etc/hostler/hostler.toml", "/var/lib/hostler");
+    let set = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
+    let rights: String =
+        set.split_whitespace().map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase())).collect();
+    let rights = format!("--bounding-set=-all{rights}");
+    let order = |args: &[&str]| {
+        let args = [&["--no-new-privs", "--inh-caps=-all", &rights, LIST_SESSIONS], args].concat();
+        host.run("/usr/bin/setpriv", &args).unwrap()
+    };
+    let mut alice = log_in(&lab, host, "alice", ALICE).unwrap();
+    let session = one(host, ALICE, true).unwrap();
+    let found: SessionList = serde_json::from_str(&order(&[])).unwrap();
+    assert_eq!(found.sessions.iter().map(|s| s.key.as_str()).collect::<Vec<_>>(), [session.key.as_str()]);
+    order(&["message", &session.key, "The host restarts at noon."]);
+    wait::until_true("a message", SOON, || {
+        Ok(host.run("/usr/bin/ps", &["-C", "xmessage", "-o", "user="]).is_ok_and(|owner| owner.trim() == ALICE.name))
+    })
+    .unwrap();
+    order(&["disconnect", &session.key]);
+    alice.wait_for_end(SOON).unwrap();
+    assert_same(&one(host, ALICE, false).unwrap(), &session);
+    order(&["log-off", &session.key, "10000"]);
+    Sessions::of(host, LIST_SESSIONS).wait_for_none(SOON).unwrap();
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod cache;
 mod cargo;
 mod check;
 mod demo;
+mod machine_root;
 mod metadata;
 mod prerequisites;
 mod process;

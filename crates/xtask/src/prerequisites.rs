@@ -5,9 +5,12 @@
 mod apt;
 mod need;
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
 use self::need::{Need, packages};
+use crate::machine_root;
 
 /// Makes sure that the workspace can be built: installs what is missing as root, else says how to.
 pub(crate) fn for_building() -> Result<()> {
@@ -46,6 +49,25 @@ pub(crate) fn for_real_rdp() -> Result<(), String> {
     need::namespaces()
 }
 
+/// Makes sure that a machine with a root of its own can be booted here. The error is the reason why it can't.
+pub(crate) fn for_machines() -> Result<PathBuf, String> {
+    if !apt::is_root() {
+        return Err("needs root, for network namespaces and a machine that boots in them".to_owned());
+    }
+    let missing = need::missing(need::MACHINES);
+    if !missing.is_empty() {
+        println!("{}", describe("the tests that boot a machine", &missing));
+        let names = packages(&missing);
+        apt::install(&names).map_err(|problem| format!("{problem}\n{}", advice(&names)))?;
+        let missing = need::missing(need::MACHINES);
+        if !missing.is_empty() {
+            return Err(describe("the tests that boot a machine", &missing));
+        }
+    }
+    need::namespaces()?;
+    machine_root::ensure().map_err(|problem| format!("the root of a machine could not be made: {problem:#}"))
+}
+
 /// Makes sure that tests can have networks of their own. The error is the reason why they can't.
 pub(crate) fn for_networks() -> Result<(), String> {
     if !apt::is_root() {
@@ -73,6 +95,10 @@ pub(crate) fn run() -> Result<bool> {
             Ok(()) => println!("{what}: everything is there."),
             Err(reason) => println!("{what}: skipped here: {reason}"),
         }
+    }
+    match for_machines() {
+        Ok(root) => println!("Tests that boot a machine: everything is there, its root in {}.", root.display()),
+        Err(reason) => println!("Tests that boot a machine: skipped here: {reason}"),
     }
     Ok(true)
 }

@@ -2,13 +2,14 @@
 //!
 //! The end-to-end tests learn from their environment what they have: the programs under test in `HOSTLER_BIN` and
 //! `HOSTLER_DEMO_BIN`; `HOSTLER_REAL_RDP=1` where real session hosts can run, else the reason why not in
-//! `HOSTLER_REAL_RDP_MISSING`; the same with `HOSTLER_NETWORKS` where members can have networks of their own. A test that can't run here appends a line `name<TAB>reason` to the file named in
+//! `HOSTLER_REAL_RDP_MISSING`; the same with `HOSTLER_NETWORKS` where members can have networks of their own,
+//! and `HOSTLER_MACHINE_ROOT` with the root of a machine that can be booted. A test that can't run here appends a line `name<TAB>reason` to the file named in
 //! `HOSTLER_SKIPPED` and returns; it is then counted and listed as skipped.
 
 mod skipped;
 mod tally;
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 
@@ -32,6 +33,7 @@ pub(crate) fn run() -> Result<bool> {
     prerequisites::for_building()?;
     let networks = prerequisites::for_networks();
     let real_rdp = prerequisites::for_real_rdp();
+    let machines = prerequisites::for_machines();
     let metadata = Metadata::load()?;
     rocksdb::ensure(&metadata)?;
     let skipped = SkippedFile::new(&metadata.target_directory)?;
@@ -41,6 +43,7 @@ pub(crate) fn run() -> Result<bool> {
     if process::succeeds(&mut cargo(&["build", "--workspace", "--bins", "--tests"]))? {
         for Run { name, mut command, reader } in runs() {
             environment(&mut command, &metadata, &[("REAL_RDP", &real_rdp), ("NETWORKS", &networks)], &skipped);
+            machine_root(&mut command, &machines);
             let failed_before = tally.counts.failed;
             let passed = process::watch(&mut command, |line| tally.read(reader, line))?;
             if !passed && tally.counts.failed == failed_before {
@@ -122,6 +125,15 @@ fn environment(
             Err(reason) => command.env(missing, reason.replace('\n', " ")),
         };
     }
+}
+
+/// Where a machine that can be booted has its root, or why there is none.
+fn machine_root(command: &mut Command, machines: &Result<PathBuf, String>) {
+    command.env_remove("HOSTLER_MACHINE_ROOT").env_remove("HOSTLER_MACHINE_ROOT_MISSING");
+    match machines {
+        Ok(root) => command.env("HOSTLER_MACHINE_ROOT", root),
+        Err(reason) => command.env("HOSTLER_MACHINE_ROOT_MISSING", reason.replace('\n', " ")),
+    };
 }
 
 #[cfg(test)]

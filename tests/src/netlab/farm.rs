@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -231,6 +232,16 @@ impl NetFarm {
     pub fn knock_with(&self, ticket: &str, within: Duration) -> Result<Knock> {
         let door = SocketAddr::from((self.ip("gw1")?, RDP_PORT));
         self.admin.run(|| knock(door, ticket, within))
+    }
+
+    /// One more network on the same bridge, for what is no member yet.
+    pub fn add_space(&mut self, name: &str, number: u8) -> Result<Space> {
+        self.net.add(name, number)
+    }
+
+    /// For everything that the run writes.
+    pub fn folder(&self) -> &Path {
+        self.net.folder()
     }
 
     /// The administrator's network, for what a test does there itself.

@@ -60,6 +60,15 @@ pub(super) const REAL_RDP: &[Need] = &[
 /// For the tests whose members have a network of their own each.
 pub(super) const NETWORKS: &[Need] = &[program("ip", "iproute2", "ip"), program("nft", "nftables", "nft")];
 
+/// For the tests that boot a machine with a root of its own.
+pub(super) const MACHINES: &[Need] = &[
+    program("debootstrap", "debootstrap", "debootstrap"),
+    program("systemd-nspawn", "systemd-container", "systemd-nspawn"),
+    program("the SSH client", "openssh-client", "ssh"),
+    program("ip", "iproute2", "ip"),
+    program("setpriv", "util-linux", "setpriv"),
+];
+
 /// Those that are not there.
 pub(super) fn missing(needs: &'static [Need]) -> Vec<&'static Need> {
     needs.iter().filter(|need| !is_there(need)).collect()

@@ -61,8 +61,7 @@ pub(in crate::commands) fn finish(json: bool, machine: &str, report: &Report) ->
     let mut text: String = report.by_hand.iter().map(|say| format!("Left to do: {say}\n")).collect();
     match report.done.len() {
         0 => text.push_str(&format!("Nothing to do on {machine}.\n")),
-        n => text
-            .push_str(&format!("{machine} is ready; {n} {} done.\n", if n == 1 { "step was" } else { "steps were" })),
+        n => text.push_str(&format!("{machine}: {n} {} done.\n", if n == 1 { "step was" } else { "steps were" })),
     }
     print(&text)
 }
