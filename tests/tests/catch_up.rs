@@ -24,7 +24,7 @@ fn write_events(data: &Path) {
     let key = AuthorKey::from_secret(&secret);
     let me = BrokerId(KeyFile::at(data.join("key")).load().unwrap().fingerprint().0);
     let mut log = RocksLog::open(data.join("log")).unwrap();
-    let (feed, (mut seq, _)) = log.heads().0.into_iter().filter(|(feed, _)| feed.broker == me).next_back().unwrap();
+    let (feed, (mut seq, _)) = log.heads().0.into_iter().rfind(|(feed, _)| feed.broker == me).unwrap();
     let last = log.read(feed, seq, 1).unwrap().remove(0);
     let (mut previous, epoch, site) = (last.hash(), last.header().epoch, last.header().site);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
