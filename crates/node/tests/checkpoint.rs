@@ -13,7 +13,7 @@ use hostler_views::SavedViewsError;
 use net::{Net, SITE, id, secret, user};
 
 /// Events that broker 2 wrote in another incarnation, all at once.
-const MANY: u64 = 10_605;
+const MANY: u64 = 12_120;
 
 /// Gives broker 1 many events.
 fn with_many_events() -> Net {
@@ -22,13 +22,14 @@ fn with_many_events() -> Net {
     let feed = Feed { broker: id(2), incarnation: Incarnation { ordinal: 2, random: 7 } };
     let mut author = Author::new(AuthorKey::from_secret(&secret(2)), feed, SITE, 0, Hash::ZERO, HlcClock::default());
     let (wall, epoch) = (Wall(net.time_ms), net.node(1).epoch());
+    // More small events in a chunk than the log takes in a batch.
     let mut chunk = Vec::new();
     for n in 0..MANY {
         let (user, name) = (UserId(u128::from(n + 1).to_be_bytes()), format!("user{n}").parse().unwrap());
         let event = Event::UserAdded(UserAdded { user, name });
         let stored = author.write(wall, Actor::System, &event, epoch, &Frontier::default(), Vec::new(), None).unwrap();
         chunk.push(stored.bytes().clone());
-        if chunk.len() == 505 {
+        if chunk.len() == 1_515 {
             net.deliver(1, 2, Message::Chunk(std::mem::take(&mut chunk)));
         }
     }

@@ -5,6 +5,7 @@ use crate::pending::{Spreading, Storing};
 use crate::replica::Bad;
 use crate::{AlarmCode, Heads, Message};
 use hostler_events::{Frontier, Hash, StoredEvent};
+use hostler_log::limits::GROUP_EVENTS;
 use hostler_model::{BrokerId, Feed, Now, limits};
 use std::collections::BTreeSet;
 
@@ -142,10 +143,16 @@ impl Node {
         self.out.push_back(Output::Send { to, message: Message::Heads(Box::new(heads)) });
     }
 
+    /// Has events written, in as many batches as the log takes them in. Says the number of the last: when that is on
+    /// the disk, all are.
     pub(super) fn append(&mut self, events: Vec<StoredEvent>, from: Option<BrokerId>) -> u64 {
-        let batch = self.number();
-        self.out.push_back(Output::Append { batch, events: events.clone() });
-        self.batches.insert(batch, Batch { events, from });
-        batch
+        let mut last = self.next_number;
+        // A chunk is limited by its bytes, and small events make more than a batch of that.
+        for part in events.chunks(GROUP_EVENTS) {
+            last = self.number();
+            self.out.push_back(Output::Append { batch: last, events: part.to_vec() });
+            self.batches.insert(last, Batch { events: part.to_vec(), from });
+        }
+        last
     }
 }

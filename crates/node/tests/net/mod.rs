@@ -179,6 +179,7 @@ impl Net {
             while let Some(output) = node.poll() {
                 match output {
                     Output::Append { batch, events } => {
+                        assert!(events.len() <= hostler_log::limits::GROUP_EVENTS, "the log refuses larger batches");
                         machine.disk.extend(events);
                         if !self.silent_disks.contains(&broker) {
                             todo.push((broker, Input::Appended { batch }));
