@@ -2,6 +2,7 @@
 
 mod adding;
 mod backup;
+mod log;
 mod members;
 mod people;
 mod publishing;
@@ -11,6 +12,7 @@ pub(crate) use adding::{
     AddArgs, AddBrokerArgs, AddGatewayArgs, AddHostArgs, FirewallArgs, InstallArgs, ServiceCommand,
 };
 pub(crate) use backup::{BackupArgs, RestoreArgs};
+pub(crate) use log::{FromArg, LogCommand, Moment, TailFilter};
 pub(crate) use members::{
     AgentCommand, BrokerAsk, BrokerCommand, GatewayAsk, GatewayCommand, HostAsk, HostChangeArgs, HostCommand,
     PromoteArgs,
@@ -278,20 +280,6 @@ pub(crate) struct ConnectArgs {
     /// Write a .rdp file instead ("-" for standard output)
     #[arg(long, short, value_name = "FILE", conflicts_with = "json")]
     pub(crate) out: Option<PathBuf>,
-}
-
-/// The log.
-#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LogCommand {
-    /// The latest events, the newest last
-    Tail {
-        /// Go on until interrupted
-        #[arg(long, short)]
-        follow: bool,
-        /// How many lines to begin with
-        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
-    },
 }
 
 /// A broker's address; its HTTPS port unless it names one.

@@ -66,7 +66,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Connect(args) => connect::connect(&context()?, &args).await,
         Command::Backup(args) => backup::backup(&context()?, &args).await,
         Command::Restore(args) => on_own_thread(|| service::restore(&args, &global.config, global.json)),
-        Command::Log(command) => log::log(&context()?, &command).await,
+        Command::Log(command) => log::log(global, &command).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());
             Ok(())

@@ -51,9 +51,17 @@ fn what_is_typed_is_what_is_meant() {
             "connect Desktop --user alice --out a.rdp",
             r#"Connect(ConnectArgs { item: Some("Desktop"), user: "alice", gateway: None, out: Some("a.rdp") })"#,
         ),
-        ("log tail -f -n 5", "Log(Tail { follow: true, limit: 5 })"),
         ("key rotate agent", "Key(Rotate { role: Some(Agent) })"),
         ("key rotate", "Key(Rotate { role: None })"),
+        (
+            "log tail -f -n 5 --actor anna --type host.changed --since 2026-11-22T17:30:00Z",
+            r#"Log(Tail { follow: true, limit: 5, only: TailFilter { actor: Some("anna"), thing: None, class: None, lane: None, what: Some("host.changed"), since: Some(Moment(1795368600000)), until: None } })"#,
+        ),
+        (
+            "log diff 2026-11-22T17:30:00Z 2026-11-22T19:30:00+02:00 --from copy",
+            r#"Log(Diff { earlier: Moment(1795368600000), later: Some(Moment(1795368600000)), from: FromArg { path: Some("copy") } })"#,
+        ),
+        ("log discard b1/12 --reason done", r#"Log(Discard { event: "b1/12", reason: "done" })"#),
         ("service status broker", "Service(Status { role: Some(Broker) })"),
         (
             "service uninstall agent --close-firewall",

@@ -4,11 +4,11 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hostler_broker::backend::{
-    Backend, BackendError, BackupPieces, BrokerNow, HostNow, LogQuery, SessionNow, Snapshot,
+    Backend, BackendError, BackupPieces, BrokerNow, HostNow, LogQuery, Look, SessionNow, Snapshot,
 };
 use hostler_broker::rest::hash_password;
 use hostler_events::payload::BrokerAddresses;
-use hostler_events::{Actor, AuthorKey, Hash};
+use hostler_events::{Actor, AuthorKey, Hash, StoredEvent};
 use hostler_model::{
     Address, AdminId, BrokerId, Feed, GatewayId, HlcClock, HostId, Incarnation, ItemId, Launch, MemberRole, Mono, Now,
     PublicKey, SeatId, SessionId, SiteId, Thing, TicketId, TokenId, Wall,
@@ -24,6 +24,7 @@ use hostler_views::{Entry, Loaded};
 use hostler_wire::MemberKey;
 use hostler_wire::messages::agent::SessionOrder;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -39,6 +40,7 @@ const START: Wall = Wall(1_700_000_000_000);
 pub(crate) struct Fake {
     pub(crate) key: MemberKey,
     node: Mutex<Node>,
+    log: Mutex<Vec<StoredEvent>>,
     snapshot: Mutex<Arc<Snapshot>>,
     wall: AtomicU64,
     commands: AtomicU64,
@@ -99,6 +101,7 @@ impl Fake {
         let fake = Self {
             key,
             node: Mutex::new(node),
+            log: Mutex::new(events),
             snapshot: Mutex::new(Arc::new(empty)),
             wall: AtomicU64::new(START.0 + 1_000),
             commands: AtomicU64::new(0),
@@ -152,7 +155,10 @@ impl Fake {
         let mut answer = Err(CommandError::NotReady);
         while let Some(output) = node.poll() {
             match output {
-                Output::Append { batch, .. } => node.handle(now, Input::Appended { batch }),
+                Output::Append { batch, events } => {
+                    self.log.lock().unwrap().extend(events);
+                    node.handle(now, Input::Appended { batch });
+                }
                 Output::Reply { token, result } if token == number => answer = result,
                 _ => {}
             }
@@ -267,11 +273,20 @@ impl Backend for Fake {
     fn log(&self, query: LogQuery) -> BoxFuture<'_, Result<Vec<Entry>, BackendError>> {
         let node = self.node.lock().unwrap();
         let site = query.site.unwrap_or(self.snapshot().site_id);
-        let entries = node.views().timeline(site).unwrap().entries();
-        let from = match query.after {
-            Some(after) => entries.iter().position(|e| e.loaded.reference == after).map_or(0, |n| n + 1),
-            None => entries.len().saturating_sub(query.limit),
-        };
-        now(Ok(entries[from..].iter().take(query.limit).cloned().collect()))
+        now(Ok(query.of(node.views().timeline(site).unwrap().entries())))
+    }
+
+    fn look(&self, look: Look) -> BoxFuture<'_, Result<(), BackendError>> {
+        look(self.node.lock().unwrap().views());
+        now(Ok(()))
+    }
+
+    fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), BackendError> {
+        for event in self.log.lock().unwrap().iter() {
+            if each(event.clone()).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }

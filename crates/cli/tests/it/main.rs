@@ -9,3 +9,4 @@ mod fake;
 mod rest;
 mod server;
 mod sites;
+mod verify;
