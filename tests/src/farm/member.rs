@@ -26,6 +26,7 @@ pub struct Member {
     /// What runs, where it is not the program under test.
     other: Option<(PathBuf, Vec<String>)>,
     process: Option<Process>,
+    paused: bool,
 }
 
 impl Member {
@@ -35,7 +36,17 @@ impl Member {
         let path = folder.join("hostler.toml");
         fs::write(&path, format!("data_dir = \"{}\"\n{section}", folder.join("data").display()))?;
         let config = path.to_str().context("the folder's name is no text")?.to_owned();
-        Ok(Self { name: name.to_owned(), role, ip, folder, config, space: None, other: None, process: None })
+        Ok(Self {
+            name: name.to_owned(),
+            role,
+            ip,
+            folder,
+            config,
+            space: None,
+            other: None,
+            process: None,
+            paused: false,
+        })
     }
 
     /// Gives it a network of its own: it runs and joins there.
@@ -151,12 +162,19 @@ impl Member {
 
     /// Lets it stand still (SIGSTOP).
     pub fn pause(&mut self) -> Result<()> {
+        self.paused = true;
         self.process()?.signal(libc::SIGSTOP)
     }
 
     /// Lets it go on (SIGCONT).
     pub fn resume(&mut self) -> Result<()> {
+        self.paused = false;
         self.process()?.signal(libc::SIGCONT)
+    }
+
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Waits until it ends by itself.

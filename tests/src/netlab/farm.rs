@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::copy::{DataCopy, wipe};
 use super::feeds::Feeds;
+use super::logons::Logons;
 use super::net::Net;
 use super::raise::{Plan, raise};
 use super::rest::Rest;
@@ -106,7 +107,8 @@ impl NetFarm {
         self.copies += 1;
         let to = self.net.folder().join(format!("copy-{}-{name}", self.copies));
         let member = self.member(name)?;
-        let running = member.is_running();
+        // One that stands still already shall go on doing so.
+        let running = member.is_running() && !member.is_paused();
         if running {
             member.pause()?;
         }
@@ -242,6 +244,18 @@ impl NetFarm {
     /// For everything that the run writes.
     pub fn folder(&self) -> &Path {
         self.net.folder()
+    }
+
+    /// Lets the users come to the gateway, one after another and again, at a steady pace.
+    pub fn logons(&self, users: &[String], every: Duration) -> Result<Logons> {
+        let door = SocketAddr::from((self.ip("gw1")?, RDP_PORT));
+        Ok(Logons::begin(&self.admin, door, users.to_vec(), every))
+    }
+
+    /// How many logons a broker has decided about since it was started last, by what it has said itself.
+    pub fn decided(&mut self, broker: &str) -> Result<usize> {
+        let seated = |line: &&str| line.contains("actors::site: seated ") || line.contains("actors::site: not seated ");
+        Ok(self.member(broker)?.log().lines().filter(seated).count())
     }
 
     /// The administrator's network, for what a test does there itself.

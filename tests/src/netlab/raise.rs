@@ -14,11 +14,13 @@ use crate::wait;
 
 /// The program of the demo's session hosts.
 const DEMO_PROGRAM: &str = "HOSTLER_DEMO_BIN";
-/// Numbers of addresses: the administrator's, of the first broker, of the gateway, of the first host.
+/// Numbers of addresses: the administrator's, of the first broker, of the gateway, of the first host, of a
+/// broker's copy.
 const ADMIN: u8 = 9;
 const FIRST_BROKER: u8 = 11;
 const GATEWAY: u8 = 21;
 const FIRST_HOST: u8 = 31;
+const TWIN: u8 = 41;
 /// The most sessions of a host, unless said otherwise.
 const ROOM: u32 = 1_000;
 /// Logons at the same time on one host: its limit is not what is tested here.
@@ -93,6 +95,28 @@ impl NetFarm {
     pub fn add_broker(&mut self, number: u8) -> Result<()> {
         let broker = new_broker(&mut self.net, number)?;
         self.take_in(broker)
+    }
+
+    /// A broker whose disk was emptied joins with a token, under its old name.
+    pub fn join_again(&mut self, name: &str) -> Result<()> {
+        let at = self.members.iter().position(|m| m.name() == name).with_context(|| format!("there is no {name}"))?;
+        let broker = self.members.remove(at);
+        self.take_in(broker)
+    }
+
+    /// A second process from a copy of a broker's data, at another address and under another name for the lab.
+    pub fn begin_twin(&mut self, original: &str, name: &str) -> Result<()> {
+        let copy = self.copy_data(original)?;
+        let space = self.net.add(name, TWIN)?;
+        let ip = space.ip();
+        let section = format!("[broker]\naddress = \"{ip}\"\nlisten = \"{ip}\"\n");
+        let folder = self.net.folder().join(name);
+        let mut twin = Member::new(name, "broker", ip, folder, &section)?.in_space(&space);
+        std::fs::create_dir_all(twin.data())?;
+        copy.restore(&twin.data())?;
+        twin.run()?;
+        self.members.push(twin);
+        Ok(())
     }
 
     fn take_in(&mut self, mut broker: Member) -> Result<()> {
