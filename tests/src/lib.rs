@@ -1,4 +1,5 @@
-//! What the end-to-end tests share: a lab of real xrdp hosts and real clients, and processes that never outlive a test.
+//! What the end-to-end tests share: a lab of real xrdp hosts and real clients, machines that boot, and processes that
+//! never outlive a test.
 //!
 //! Hostler's own programs are known to `farm`, `netlab` and `sessions` only.
 

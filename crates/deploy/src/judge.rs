@@ -5,8 +5,8 @@ use crate::survey::Facts;
 use crate::wanted::{PROGRAM, Wanted};
 use hostler_model::{MemberRole, limits};
 
-/// Room for keys, the log and its growth, in KiB.
-const DATA_ROOM_KIB: u64 = 1024 * 1024;
+/// Room for keys, a log and its growth for a while, in KiB.
+const DATA_ROOM_KIB: u64 = 256 * 1_024;
 /// How far a clock may be off, in ms, before a broker would refuse to author or its events be held.
 const CLOCK_REFUSE_MS: u64 = limits::CLOCK_REFUSE_AHEAD_MS;
 
@@ -162,7 +162,7 @@ mod tests {
                 &[],
                 &[],
             ),
-            (&|f| f.data_room_kib = 2_048, &["/var/lib/hostler needs 1024 MiB, and there are 2"], &[]),
+            (&|f| f.data_room_kib = 2_048, &["/var/lib/hostler needs 256 MiB, and there are 2"], &[]),
             (
                 &|f| f.clock_ahead_ms = (-61_000, 2),
                 &["its clock is 61000 ms behind this machine's: set up NTP on both"],

@@ -50,13 +50,11 @@ SystemCallFilter=setrlimit prlimit64 sched_setaffinity sched_setscheduler setpri
 
 /// The agent is root, for what belongs to users, with these capabilities only: it reads the environment of sessions'
 /// processes (SYS_PTRACE), ends them (KILL), shows messages as their users (SETUID, SETGID) and talks to the X servers'
-/// sockets, which are theirs (DAC_OVERRIDE). It must see all processes, users' homes and the X sockets in /tmp. What it
-/// starts stays when it ends: messages that are on screen.
+/// sockets, which are theirs (DAC_OVERRIDE). It must see all processes, users' homes and the X sockets in /tmp.
 const AGENT: &str = "\
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_PTRACE
 ProtectHome=read-only
 SystemCallFilter=@system-service
-KillMode=mixed
 ";
 
 /// The text of a role's unit.

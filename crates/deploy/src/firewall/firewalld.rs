@@ -28,38 +28,41 @@ impl Firewalld {
     }
 
     pub(super) fn open(&self, rules: &[Rule]) -> Vec<Action> {
-        let mut script = String::new();
-        for (nth, when) in [(1, LATER), (0, NOW)] {
-            for rule in rules {
-                let word = match rule.from {
-                    None if covers(&self.ports[nth], rule.opening) => continue,
-                    None => format!("--add-port={}", rule.opening),
-                    Some(_) if self.rich[nth].contains(&rich(rule)) => continue,
-                    Some(_) => format!("--add-rich-rule={}", quote(&rich(rule))),
-                };
-                script.push_str(&format!("firewall-cmd --quiet{when} {word}\n"));
-            }
-        }
-        run(script)
+        calls(|nth| {
+            let missing = rules.iter().filter_map(|rule| match rule.from {
+                None if covers(&self.ports[nth], rule.opening) => None,
+                None => Some(format!(" --add-port={}", rule.opening)),
+                Some(_) if self.rich[nth].contains(&rich(rule)) => None,
+                Some(_) => Some(format!(" --add-rich-rule={}", quote(&rich(rule)))),
+            });
+            vec![missing.collect()]
+        })
     }
 
     pub(super) fn close(&self, openings: &[Opening]) -> Vec<Action> {
-        let mut script = String::new();
-        for (nth, when) in [(1, LATER), (0, NOW)] {
-            for opening in openings {
-                if covers(&self.ports[nth], *opening) {
-                    script.push_str(&format!("firewall-cmd --quiet{when} --remove-port={opening}\n"));
-                }
-                let tail = tail(*opening);
-                let ours =
-                    self.rich[nth].iter().filter(|rule| rule.contains(" source address=") && rule.ends_with(&tail));
-                script.extend(
-                    ours.map(|rule| format!("firewall-cmd --quiet{when} --remove-rich-rule={}\n", quote(rule))),
-                );
-            }
-        }
-        run(script)
+        calls(|nth| {
+            let ports = openings.iter().filter(|opening| covers(&self.ports[nth], **opening));
+            let ours = |rule: &&String| {
+                rule.contains(" source address=") && openings.iter().any(|opening| rule.ends_with(&tail(*opening)))
+            };
+            let rich = self.rich[nth].iter().filter(ours);
+            vec![
+                ports.map(|opening| format!(" --remove-port={opening}")).collect(),
+                rich.map(|rule| format!(" --remove-rich-rule={}", quote(rule))).collect(),
+            ]
+        })
     }
+}
+
+/// One call for each list of options that is not empty, first for the next start, then for now: each takes a second.
+fn calls(options: impl Fn(usize) -> Vec<String>) -> Vec<Action> {
+    let mut script = String::new();
+    for (nth, when) in [(1, LATER), (0, NOW)] {
+        for options in options(nth).into_iter().filter(|options| !options.is_empty()) {
+            script.push_str(&format!("firewall-cmd --quiet{when}{options}\n"));
+        }
+    }
+    if script.is_empty() { Vec::new() } else { vec![Action::Run { script }] }
 }
 
 /// A rule with a source, as firewalld prints it.
@@ -83,10 +86,6 @@ fn covers(ports: &[String], opening: Opening) -> bool {
             _ => false,
         }
     })
-}
-
-fn run(script: String) -> Vec<Action> {
-    if script.is_empty() { Vec::new() } else { vec![Action::Run { script }] }
 }
 
 #[cfg(test)]
@@ -113,10 +112,8 @@ mod tests {
             (
                 &Firewalld::default(),
                 &everybody,
-                "firewall-cmd --quiet --permanent --add-port=20003/udp\n\
-                 firewall-cmd --quiet --permanent --add-port=20002/tcp\n\
-                 firewall-cmd --quiet --add-port=20003/udp\n\
-                 firewall-cmd --quiet --add-port=20002/tcp\n",
+                "firewall-cmd --quiet --permanent --add-port=20003/udp --add-port=20002/tcp\n\
+                 firewall-cmd --quiet --add-port=20003/udp --add-port=20002/tcp\n",
             ),
             (&there, &everybody, "firewall-cmd --quiet --permanent --add-port=20002/tcp\n"),
             (
@@ -131,8 +128,7 @@ mod tests {
         assert_eq!(
             script(there.close(&openings)),
             "firewall-cmd --quiet --permanent --remove-port=20003/udp\n\
-             firewall-cmd --quiet --remove-port=20003/udp\n\
-             firewall-cmd --quiet --remove-port=20002/tcp\n\
+             firewall-cmd --quiet --remove-port=20003/udp --remove-port=20002/tcp\n\
              firewall-cmd --quiet --remove-rich-rule='rule family=\"ipv4\" source address=\"10.0.0.0/8\" port \
              port=\"20002\" protocol=\"tcp\" accept'\n"
         );
