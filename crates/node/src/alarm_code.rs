@@ -81,7 +81,7 @@ alarm_codes! {
     Isolated, "broker.isolated", Critical, Lasts::WithItsCause(MOMENT_MS),
         "see whether that broker's network or the other brokers are down; its users are seated all the same";
     Removed, "broker.removed", Critical, Lasts::WithItsCause(0),
-        "stop that broker; to take it in again, give it a new token with: hostler token create broker";
+        "see in the log who removed it; it can come back with a new token: hostler join TOKEN, on that machine";
     Unreachable, "broker.unreachable", Warning, Lasts::WithItsCause(MOMENT_MS),
         "see whether its machine and its service run, and whether 20030/udp is open in both directions";
     MasterUnreachable, "master.unreachable", Critical, Lasts::WithItsCause(MOMENT_MS),
