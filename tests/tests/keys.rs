@@ -1,7 +1,10 @@
-//! Keys that are worth nothing any more: those of brokers that were removed, and stolen ones. Real processes, each in a
-//! network of its own.
+//! Keys that are worth nothing any more: those of brokers that were removed, stolen ones, and such as were replaced. Real
+//! processes, each in a network of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // In a test a failed one should stop it.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hostler_tests::farm::{Knock, text};
@@ -183,5 +186,117 @@ fn a_stolen_key() {
     farm.wipe_data("b3").unwrap();
     farm.join_again("b3").unwrap();
     farm.member("b3").unwrap().run().unwrap();
+    farm.wait_until_whole().unwrap();
+}
+
+/// The fingerprint in a key file.
+fn key_in(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.split_ascii_whitespace().nth(1).unwrap().to_owned()
+}
+
+/// Waits until a member's new key is in its place and everybody knows it; gives its fingerprint.
+fn replaced(farm: &mut NetFarm, name: &str, former: &str) -> String {
+    let data = farm.member(name).unwrap().data();
+    let under_way = || data.join("key.rotate").exists() || data.join("key.new").exists();
+    wait::until_true("the new key is in its place", SOON, || Ok(!under_way() && key_in(&data.join("key")) != former))
+        .unwrap();
+    farm.wait_until_whole().unwrap();
+    key_in(&data.join("key"))
+}
+
+#[test]
+fn keys_are_replaced_while_all_goes_on() {
+    if skip::without_networks("keys_are_replaced_while_all_goes_on") {
+        return;
+    }
+    let mut farm = NetFarm::begin(Plan::new(3, 1)).unwrap();
+    farm.cli.run(&["user", "add", "alice"]).unwrap();
+    farm.wait_until_whole().unwrap();
+    for (name, role) in [("b2", "broker"), ("b1", "broker"), ("gw1", "gateway"), ("h1", "agent")] {
+        let member = farm.member(name).unwrap();
+        let (space, args) = (member.space().unwrap().clone(), member.with(&["key", "rotate", role]));
+        let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+        let former = key_in(&member.data().join("key"));
+        let begun = Instant::now();
+        let made = farm.cli.inside(&space).json(&args.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        let asked = begun.elapsed();
+        let now = replaced(&mut farm, name, &former);
+        println!("{name} has a new key after {asked:?}, and all are linked after {:?}", begun.elapsed());
+        assert_eq!((text(&made[0], "former").unwrap(), text(&made[0], "key").unwrap()), (former, now.clone()));
+        if role == "broker" {
+            assert_eq!(farm.row("b3", name).unwrap()["fingerprint"].as_str(), Some(now.as_str()));
+            let user = format!("by-{name}");
+            add_user(&farm, name, &user).unwrap();
+            let line = user_line(&farm, name, &user).unwrap();
+            assert_eq!((line["lane"].as_str(), incarnation(&line)), (Some("applied"), 2), "{line}");
+            // The command line knows the former key: it says so, and what to do.
+            let address = farm.ip(name).unwrap().to_string();
+            let said = farm.cli.refused(3, &["status", "--broker", &address]).unwrap();
+            assert!(said.contains(&now) && said.contains("hostler login"), "{said}");
+        }
+        assert_eq!(farm.knock("alice", SOON).unwrap(), Knock::LetIn);
+    }
+    // Any broker whose key it knows tells it the new ones; also where it is asked for one of them by its address.
+    let address = farm.ip("b1").unwrap().to_string();
+    farm.cli.run(&["login", "--name", "admin", "--broker", &address]).unwrap();
+    for name in ["b1", "b2", "b3"] {
+        let address = farm.ip(name).unwrap().to_string();
+        farm.cli.run(&["status", "--broker", &address]).unwrap();
+    }
+    // All of the log is good, whoever takes it in from the beginning.
+    farm.member("b3").unwrap().kill().unwrap();
+    fs::remove_dir_all(farm.member("b3").unwrap().data().join("log")).unwrap();
+    farm.member("b3").unwrap().run().unwrap();
+    farm.wait_until_whole().unwrap();
+    assert!(!farm.alarms("b3").unwrap().contains(&"event.forged".to_owned()));
+}
+
+#[test]
+fn members_come_back_wherever_the_replacing_was_cut_off() {
+    if skip::without_networks("members_come_back_wherever_the_replacing_was_cut_off") {
+        return;
+    }
+    let mut farm = NetFarm::begin(Plan::new(3, 1)).unwrap();
+    farm.cli.run(&["user", "add", "alice"]).unwrap();
+    farm.wait_until_whole().unwrap();
+    for name in ["b2", "gw1", "h1"] {
+        let data = farm.member(name).unwrap().data();
+        let (key, next) = (data.join("key"), data.join("key.new"));
+        // Asked for, and not begun.
+        farm.member(name).unwrap().kill().unwrap();
+        fs::write(data.join("key.rotate"), "").unwrap();
+        let former = key_in(&key);
+        farm.member(name).unwrap().run().unwrap();
+        let first = replaced(&mut farm, name, &former);
+        // In the log, and not in its place; for a broker also where its own log does not say so yet.
+        let before = farm.copy_data(name).unwrap();
+        let old = fs::read(&key).unwrap();
+        fs::write(data.join("key.rotate"), "").unwrap();
+        let second = replaced(&mut farm, name, &first);
+        farm.member(name).unwrap().kill().unwrap();
+        let new = fs::read(&key).unwrap();
+        if name == "b2" {
+            farm.restore_data(name, &before).unwrap();
+        }
+        for (file, bytes) in [(&key, &old), (&next, &new)] {
+            fs::write(file, bytes).unwrap();
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        farm.member(name).unwrap().run().unwrap();
+        assert_eq!(replaced(&mut farm, name, &first), second, "{name}");
+        // Killed at some moment.
+        let mut former = second;
+        for after_ms in [150, 450, 750] {
+            fs::write(data.join("key.rotate"), "").unwrap();
+            let begun = Instant::now();
+            wait::until_true("the moment", SOON, || Ok(begun.elapsed() >= Duration::from_millis(after_ms))).unwrap();
+            farm.member(name).unwrap().kill().unwrap();
+            farm.member(name).unwrap().run().unwrap();
+            former = replaced(&mut farm, name, &former);
+        }
+        assert_eq!(farm.knock("alice", SOON).unwrap(), Knock::LetIn, "{name}");
+    }
+    add_user(&farm, "b2", "bob").unwrap();
     farm.wait_until_whole().unwrap();
 }

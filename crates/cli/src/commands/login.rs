@@ -17,9 +17,10 @@ use reqwest::Method;
 /// Logs in and stores the logon.
 pub(super) async fn login(global: &GlobalArgs, args: &LoginArgs) -> Result<(), Failure> {
     let before = Logon::load().unwrap_or_default();
+    let token = before.as_ref().map(|l| l.token.clone());
     let known = before.map(|l| l.brokers).unwrap_or_default();
     let brokers = match &global.broker {
-        Some(address) => vec![trusted(global, &known, address).await?],
+        Some(address) => vec![trusted(global, &known, token, address).await?],
         None if known.is_empty() => {
             return Err(Failure::Usage("say which broker to ask: hostler login --broker ADDRESS".into()));
         }
@@ -84,13 +85,18 @@ pub(super) fn logout() -> Result<(), Failure> {
 
 /// The broker at this address, with the key that is accepted there: the given one, a known one, or, once, the one that
 /// it shows, if the person says that it is right.
-async fn trusted(global: &GlobalArgs, known: &[KnownBroker], address: &Address) -> Result<KnownBroker, Failure> {
+async fn trusted(
+    global: &GlobalArgs,
+    known: &[KnownBroker],
+    token: Option<String>,
+    address: &Address,
+) -> Result<KnownBroker, Failure> {
     if let Some(fingerprint) = global.fingerprint {
         return Ok(KnownBroker::new(address.clone(), fingerprint));
     }
     let shown: Fingerprint = Client::look(address).await?;
     let is_known = known.iter().any(|b| parse_fingerprint(&b.fingerprint) == Some(shown));
-    if is_known || global.yes {
+    if is_known || global.yes || vouched(known, token, shown).await {
         return Ok(KnownBroker::new(address.clone(), shown));
     }
     eprintln!("The broker at {address} shows a key that is not known here. Its fingerprint:\n\n  {shown}\n");
@@ -101,6 +107,14 @@ async fn trusted(global: &GlobalArgs, known: &[KnownBroker], address: &Address) 
         return Ok(KnownBroker::new(address.clone(), shown));
     }
     Err(Failure::Usage("the broker's key was not accepted; nothing was sent to it".into()))
+}
+
+/// True where a broker whose key is known says that this is a broker's key now: keys are replaced now and then.
+async fn vouched(known: &[KnownBroker], token: Option<String>, shown: Fingerprint) -> bool {
+    let ask = known.iter().map(|b| b.address.clone()).collect();
+    let Ok(client) = Client::new(known, ask, token) else { return false };
+    let rows = client.json(Ask::new(Method::GET, &["brokers"])).await.and_then(read::<Vec<BrokerRow>>);
+    rows.is_ok_and(|rows| rows.iter().any(|row| parse_fingerprint(&row.fingerprint) == Some(shown)))
 }
 
 /// The brokers that were asked first, then the others, each with its key.
