@@ -65,7 +65,7 @@ fn an_old_copy_and_an_empty_disk() {
     farm.member("b3").unwrap().kill().unwrap();
     farm.wipe_data("b3").unwrap();
     farm.cli.run(&["broker", "remove", "b3", "--yes"]).unwrap();
-    farm.join_again("b3").unwrap();
+    farm.join_emptied("b3").unwrap();
     farm.wait_until_whole().unwrap();
     assert_ne!(text(&farm.row("b1", "b3").unwrap(), "id").unwrap(), id);
     assert!(knows(&farm, "b3", "again"));

@@ -98,7 +98,7 @@ impl NetFarm {
     }
 
     /// A broker whose disk was emptied joins with a token, under its old name.
-    pub fn join_again(&mut self, name: &str) -> Result<()> {
+    pub fn join_emptied(&mut self, name: &str) -> Result<()> {
         let at = self.members.iter().position(|m| m.name() == name).with_context(|| format!("there is no {name}"))?;
         let broker = self.members.remove(at);
         self.take_in(broker)

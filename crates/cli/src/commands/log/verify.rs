@@ -9,7 +9,7 @@ use crate::table::clean;
 use hostler_log::verify::{Examined, Finding};
 use hostler_model::{Thing, Wall};
 use hostler_views::Views;
-use hostler_views::audit::{event_short, event_text};
+use hostler_views::audit::event_text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -242,6 +242,7 @@ mod tests {
     use super::*;
     use hostler_events::{EventRef, Hash};
     use hostler_model::{BrokerId, Feed, Incarnation};
+    use hostler_views::audit::event_short;
 
     #[test]
     fn a_full_name_becomes_the_short_one() {
