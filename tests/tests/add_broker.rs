@@ -171,6 +171,12 @@ fn open() -> Doors {
     doors(&[&OURS[..], &["22/tcp"]].concat())
 }
 
+/// Somebody else who may log in.
+const ANN: &str = "set -e
+useradd --create-home --shell /bin/sh ann
+install -d -o ann -m 0700 /home/ann/.ssh
+install -o ann -m 0600 /root/.ssh/authorized_keys /home/ann/.ssh/authorized_keys
+";
 const ADD: [&str; 4] = ["broker", "add", "--gateway", "--open-firewall"];
 
 #[test]
@@ -262,8 +268,15 @@ fn a_machine_with_firewalld_and_rules_for_some_only() {
     assert!(site.add(&ADD).contains("\nNothing to do on "));
     site.comes_in("alice");
 
-    // It becomes a session host as well; nothing listens there, of which it warns.
-    let output = site.try_add(&["host", "add", "--rdp-port", "3390"]);
+    // It becomes a session host as well, by somebody who is not root but may use sudo; nothing listens there, of which
+    // it warns.
+    let output = site.try_add(&["host", "add", "--rdp-port", "3390", "--user", "ann"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    site.machine.ssh(ANN).unwrap();
+    let output = site.try_add(&["host", "add", "--rdp-port", "3390", "--user", "ann"]);
+    assert!(text(&output.stderr).contains("ann is not root and can't use sudo without a password"));
+    site.machine.ssh("echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann").unwrap();
+    let output = site.try_add(&["host", "add", "--rdp-port", "3390", "--user", "ann"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("warning: nothing listens on 3390/tcp"), "{}", text(&output.stderr));
     assert_eq!(site.machine.ssh("systemd-analyze verify /etc/systemd/system/hostler-*.service").unwrap(), "");
