@@ -49,7 +49,7 @@ pub struct Manifest {
     pub name: Option<Name>,
     /// When, in ms since 1970.
     pub taken_ms: u64,
-    /// Events that its log has, or some more.
+    /// Its log has at least so many events.
     pub events: u64,
 }
 
