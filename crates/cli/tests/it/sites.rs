@@ -76,6 +76,17 @@ fn endpoints() -> Vec<(&'static str, String, &'static str, u8, Scope)> {
         ("GET", session("why"), "", AUDITOR, Site),
         ("POST", fixed("/connections"), r#"{"user":"nobody"}"#, HELP_DESK, Site),
         ("GET", fixed("/log"), "", AUDITOR, Site),
+        ("GET", fixed("/log/promotions"), "", AUDITOR, Site),
+        ("GET", fixed("/log/superseded"), "", AUDITOR, Site),
+        ("GET", fixed("/log/events/none"), "", AUDITOR, Site),
+        ("POST", fixed("/log/events/none/reapply"), "", OPERATOR, Site),
+        ("POST", fixed("/log/events/none/discard"), r#"{"reason":"none"}"#, OPERATOR, Site),
+        ("POST", fixed("/log/events/none/revert"), "", OPERATOR, Site),
+        ("GET", fixed("/log/at?time_ms=1"), "", AUDITOR, Site),
+        ("GET", fixed("/log/diff?from_ms=1&to_ms=2"), "", AUDITOR, Site),
+        ("GET", fixed("/log/export"), "", AUDITOR, Farm),
+        ("GET", fixed("/alarms"), "", AUDITOR, Site),
+        ("GET", fixed("/backup"), "", OWNER, Farm),
     ]
 }
 
@@ -148,6 +159,7 @@ async fn a_request_may_name_its_site() {
         // What only the site's own brokers know.
         ("GET", "/sessions?site=north", "", 421, "other_site"),
         ("GET", "/status?site=north", "", 421, "other_site"),
+        ("GET", "/alarms?site=north", "", 421, "other_site"),
         ("POST", "/connections?site=north", r#"{"user":"alice"}"#, 421, "other_site"),
         // Commands go to the site that they are about, which has no brokers yet.
         ("POST", "/users?site=north", r#"{"name":"bob"}"#, 503, "site_unreachable"),

@@ -34,6 +34,7 @@ pub struct AlarmRow {
 #[get("/alarms")]
 pub(crate) async fn list(caller: Caller) -> Answer<Vec<AlarmRow>> {
     caller.needs(Role::Auditor)?;
+    caller.at_home()?;
     Ok(web::Json(rows(&caller.snapshot)))
 }
 

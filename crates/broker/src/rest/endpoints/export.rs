@@ -29,7 +29,8 @@ const PIECES: usize = 4;
 ))]
 #[get("/log/export")]
 pub(crate) async fn export(rest: web::Data<Rest>, caller: Caller) -> Result<HttpResponse, Problem> {
-    caller.needs(Role::Auditor)?;
+    // It is the log of all sites.
+    caller.needs_in_farm(Role::Auditor)?;
     let (pieces, receiver) = mpsc::channel::<Result<Bytes, BackendError>>(PIECES);
     let backend = rest.backend.clone();
     let now = backend.wall();
