@@ -160,6 +160,8 @@ struct Peer {
     stored: Frontier,
     /// Whether it made other views of the same events, when that could be compared last.
     differs: bool,
+    /// It sent events of a broker whose key is not known yet.
+    strangers: bool,
 }
 
 /// One broker: its log, its views, and its links to the others.

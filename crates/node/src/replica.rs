@@ -119,6 +119,8 @@ impl Replica {
         let mut out = Accepted::default();
         let mut checked: Vec<(StoredEvent, PublicKey)> = Vec::new();
         let mut heads = self.accepted.clone();
+        // Nothing more of a feed can be taken in from here: asking for what lies between would bring the same again.
+        let mut stuck: BTreeSet<Feed> = BTreeSet::new();
         for stored in events {
             let r = stored.reference();
             let (have, hash) = heads.0.get(&r.feed).copied().unwrap_or_default();
@@ -129,6 +131,9 @@ impl Replica {
                 }
                 continue;
             }
+            if stuck.contains(&r.feed) {
+                continue;
+            }
             if r.seq != have + 1 {
                 if !out.missing.iter().any(|(feed, _)| *feed == r.feed) {
                     out.missing.push((r.feed, have + 1));
@@ -137,6 +142,7 @@ impl Replica {
             }
             if stored.header().previous != hash {
                 out.bad.push(Bad::Fork(r.feed, r.seq));
+                stuck.insert(r.feed);
                 continue;
             }
             // A broker writes for its own site only: one whose key was stolen must not reach into the others.
@@ -148,6 +154,7 @@ impl Replica {
             // A key that comes earlier in the same chunk counts, once the signature under it has been checked.
             let Some(key) = self.key(r.feed) else {
                 out.unknown_author = true;
+                stuck.insert(r.feed);
                 continue;
             };
             heads.raise(r.feed, r.seq, r.hash);

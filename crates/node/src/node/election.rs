@@ -9,8 +9,8 @@ use crate::candidacy::Purpose;
 use crate::decide::settings::{SettingKey, VOTERS};
 use crate::{AlarmCode, Continuity, Message};
 use hostler_events::payload::{PromotionKind, Voted};
-use hostler_events::{Actor, Event};
-use hostler_model::{BrokerId, Epoch, Mono, Now};
+use hostler_events::{Actor, Event, Hash};
+use hostler_model::{BrokerId, Epoch, Feed, Mono, Now};
 use hostler_views::Lane;
 use std::collections::BTreeSet;
 
@@ -47,10 +47,11 @@ impl Node {
     }
 
     /// In a new incarnation a broker may have voted and forgotten it. That can't harm any more once a promotion has
-    /// become effective without it.
+    /// become effective without it, and everybody who might have counted the vote has shown all that they have: the
+    /// forgotten vote may be for a higher number than that promotion's.
     fn lost_its_votes(&self) -> bool {
         let feed = self.author.feed();
-        let other = |f: &hostler_model::Feed| f.broker == self.me && f.incarnation != feed.incarnation;
+        let other = |f: &Feed| f.broker == self.me && f.incarnation != feed.incarnation;
         if feed.incarnation.ordinal <= 1 && !self.replica.accepted.0.keys().any(other) {
             return false;
         }
@@ -63,7 +64,14 @@ impl Node {
         let effective = |e: &hostler_views::Entry| {
             matches!(e.loaded.event, Some(Event::Promoted(_))) && e.lane == Lane::Applied && without_it(e.key.epoch)
         };
-        !timeline.entries().iter().rev().any(effective)
+        let voters = self.mastership().map_or(&[][..], |m| &m.voters);
+        let has_shown_all = |voter: &BrokerId| {
+            let heads = self.peers.get(voter).and_then(|p| p.heads.as_ref());
+            let here = |(feed, (seq, _)): (&Feed, &(u64, Hash))| self.replica.accepted.contains(feed, *seq);
+            heads.is_some_and(|h| h.durable.0.iter().chain(&h.folded.0).all(here))
+        };
+        let shown = voters.iter().all(|v| *v == self.me || has_shown_all(v));
+        !shown || !timeline.entries().iter().rev().any(effective)
     }
 
     /// Stands for the mastership where it is time to, and gives it back where it is time to.
@@ -180,6 +188,9 @@ impl Node {
         let after_ms = self.automatic_after_ms();
         let silent_ms = self.heard.silent_ms(now.mono, master);
         if after_ms.is_none_or(|after_ms| silent_ms < after_ms) || self.must_abstain(now) {
+            self.candidacy = None;
+        } else if n < self.next_n(&candidacy) {
+            // An epoch with this number, or a higher one, has turned up; one that is held counts as well.
             self.candidacy = None;
         } else if votes.len() * 2 > voters.len() {
             let names: Vec<String> = votes.iter().map(|v| self.broker_name(*v)).collect();

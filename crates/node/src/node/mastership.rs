@@ -230,7 +230,13 @@ impl Node {
         let same = self.mastership().is_some_and(|m| m.epoch == candidacy.succeeds);
         let master = self.mastership().map(|m| m.epoch.broker);
         match &candidacy.purpose {
-            Purpose::Planned { seal, actor } if same && self.seal().is_some_and(|s| s.event == *seal) => {
+            // The master's answer says that it still waits: one that could not be reached may have gone on by now, and
+            // what it did since would be superseded.
+            Purpose::Planned { seal, actor }
+                if same
+                    && self.seal().is_some_and(|s| s.event == *seal)
+                    && master.is_some_and(|m| candidacy.answered.contains(&m)) =>
+            {
                 let reason = format!("{} handed over", master.map_or_else(String::new, |m| self.broker_name(m)));
                 self.promote(now, PromotionKind::Planned, *actor, None, reason, &candidacy);
             }
@@ -334,7 +340,7 @@ impl Node {
         let master = self.mastership().map(|m| m.epoch.broker);
         let busy = self.candidacy.is_some() || self.continuity.is_asking();
         if seal.successor == self.me && master != Some(self.me) && !busy {
-            if self.may_author().is_ok() {
+            if self.may_author().is_ok() && master.is_some_and(|m| self.answers(now, m)) {
                 let sealed = self.replica.views.timeline(self.site);
                 let sealed = sealed.and_then(|t| t.find(seal.event.feed, seal.event.seq));
                 let actor = sealed.map_or(Actor::System, |l| l.header.actor);

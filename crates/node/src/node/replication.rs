@@ -67,9 +67,14 @@ impl Node {
         if !got.fresh.is_empty() {
             let more: BTreeSet<Feed> = got.fresh.iter().map(|e| e.header().feed).collect();
             self.append(got.fresh, Some(from));
-            self.pull(from, Some(&more));
-        } else if got.unknown_author {
-            self.pull(from, None);
+            // Who joined may be known now. Without anything new, asking again would only bring the same again.
+            let strangers = self.peers.get_mut(&from).is_some_and(|p| std::mem::take(&mut p.strangers));
+            self.pull(from, if strangers { None } else { Some(&more) });
+        }
+        if got.unknown_author
+            && let Some(peer) = self.peers.get_mut(&from)
+        {
+            peer.strangers = true;
         }
         if got.changed {
             self.out.push_back(Output::Changed);

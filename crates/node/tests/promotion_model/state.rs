@@ -37,6 +37,7 @@ pub(crate) struct Used {
     pub(crate) forced: [u8; 3],
     pub(crate) orders: u8,
     pub(crate) changes: u8,
+    pub(crate) planned: u8,
 }
 
 /// What can't be taken back, whatever becomes of the machines.
@@ -119,7 +120,7 @@ pub(crate) fn name(message: &Message) -> String {
             format!("push [{}]", named.collect::<Vec<_>>().join(", "))
         }
         Message::Elect { n, succeeds } => format!("elect n={n} after {}", succeeds.n),
-        Message::Gather { round } => format!("gather {round}"),
+        Message::Gather { round, .. } => format!("gather {round}"),
         Message::Gathered { round, highest, .. } => format!("gathered {round} highest={highest}"),
         _ => "?".into(),
     }

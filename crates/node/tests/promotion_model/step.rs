@@ -39,17 +39,9 @@ impl State {
     pub(crate) fn input(&mut self, conduct: Conduct, at: usize, input: Input, heads: Option<usize>) {
         let mut todo = VecDeque::from([(at, input)]);
         let mut touched = [false; 3];
-        for round in 0..FOLLOWING {
+        for _ in 0..FOLLOWING {
             let Some((at, input)) = todo.pop_front() else { break };
-            if round + 12 > FOLLOWING {
-                eprintln!(
-                    "{at} {} {input:?}",
-                    match &input {
-                        Input::Message { message, .. } => crate::state::name(message),
-                        _ => String::new(),
-                    }
-                );
-            }
+
             if self.machines[at].node.is_none() {
                 continue;
             }
@@ -109,7 +101,7 @@ impl State {
                     Output::Alarm { code, .. } if BAD_ALARMS.contains(&code) => {
                         Arc::make_mut(&mut self.history).alarms.insert(code);
                     }
-                    Output::Alarm { .. } | Output::Reply { .. } | Output::Changed => {}
+                    Output::Alarm { .. } | Output::Reply { .. } | Output::Changed | Output::Checkpoint => {}
                 }
             }
         }
