@@ -55,7 +55,7 @@ fn all_end(farm: &mut NetFarm, members: &[&str], before: &[usize], since: Instan
 fn knows(farm: &mut NetFarm, broker: &str) {
     wait::until_true("it says that it was removed", SOON, || Ok(farm.get(broker, "status")?["removed"].is_string()))
         .unwrap();
-    assert!(farm.alarms(broker).unwrap().contains(&"broker.removed".to_owned()));
+    wait::until_true("its alarm", SOON, || Ok(farm.alarms(broker)?.contains(&"broker.removed".to_owned()))).unwrap();
     farm.member(broker).unwrap().wait_for_line("code=\"broker.removed\"", SOON).unwrap();
     for name in ["late", "later"] {
         let refused = add_user(farm, broker, name).unwrap_err().to_string();
@@ -212,6 +212,10 @@ fn keys_are_replaced_while_all_goes_on() {
     }
     let mut farm = NetFarm::begin(Plan::new(3, 1)).unwrap();
     farm.cli.run(&["user", "add", "alice"]).unwrap();
+    // Each broker has written something with its first key.
+    for name in ["b1", "b2"] {
+        add_user(&farm, name, &format!("first-{name}")).unwrap();
+    }
     farm.wait_until_whole().unwrap();
     for (name, role) in [("b2", "broker"), ("b1", "broker"), ("gw1", "gateway"), ("h1", "agent")] {
         let member = farm.member(name).unwrap();
