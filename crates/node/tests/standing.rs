@@ -118,6 +118,17 @@ fn a_broker_that_was_off_when_it_was_removed_and_came_back_opens_a_new_incarnati
 }
 
 #[test]
+fn a_new_broker_whom_not_all_know_yet_is_not_one_that_was_removed() {
+    let mut net = Net::farm(3);
+    net.stop(3);
+    net.machines.get_mut(&id(3)).unwrap().disk.clear();
+    net.cut(3, &[1, 2], false);
+    net.start(id(3));
+    net.refuse(3, 2);
+    assert_eq!(net.node(3).removal(), None);
+}
+
+#[test]
 fn a_stolen_key_is_worth_nothing_for_ever() {
     let mut net = Net::farm(3);
     net.cut(3, &[1, 2], false);

@@ -36,11 +36,13 @@ impl Node {
     /// a member's. It believes the broker that it takes for the master, or all of them; another one may just not have
     /// heard of it yet.
     fn is_shut_out(&self) -> bool {
-        if self.refused_by.is_empty() {
+        let others = self.other_members();
+        if self.refused_by.is_empty() || others.is_empty() {
+            // A new member that has not got the log yet knows no others.
             return false;
         }
         let master = self.mastership().map(|m| m.epoch.broker).filter(|b| *b != self.me);
-        master.is_some_and(|b| self.refused_by.contains(&b)) || self.other_members().is_subset(&self.refused_by)
+        master.is_some_and(|b| self.refused_by.contains(&b)) || others.is_subset(&self.refused_by)
     }
 
     /// Looks at what others may have decided about this broker.
