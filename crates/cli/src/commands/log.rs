@@ -250,7 +250,7 @@ fn superseded(lines: Vec<SetAsideLine>) -> String {
     let mut out: String = lines.iter().map(|l| text(&l.line)).collect();
     if waiting > 0 {
         out.push_str(&format!(
-            "{waiting} of them wait for somebody to decide: hostler log reapply EVENT, or hostler log discard EVENT \
+            "To be decided: {waiting}. Let one count: hostler log reapply EVENT; or not: hostler log discard EVENT \
              --reason TEXT\n"
         ));
     }
