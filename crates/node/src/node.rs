@@ -7,7 +7,9 @@ mod commands;
 mod election;
 #[cfg(feature = "planted-faults")]
 mod essence;
+mod forced;
 mod founding;
+mod handover;
 mod mastership;
 mod peers;
 mod replication;
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use election::Election;
 pub use peers::Lag;
 
-use mastership::Handover;
+use handover::Handover;
 
 /// How often peers compare heads, in ms.
 const HEADS_EVERY_MS: u64 = 1_000;

@@ -1,30 +1,17 @@
-//! Who becomes the master: planned, forced, or renewed. What nobody has to say is in `election`.
+//! The way to a new epoch, whatever it begins for: gather all that the others have, look again, author the promotion. How
+//! one begins is in `handover` (planned), `forced` and `election` (automatic); here also what the master renews itself.
 
+use super::handover::HANDOVER_MS;
 use super::{Node, Output};
 use crate::candidacy::{Candidacy, Purpose, Stage};
 use crate::decide::Decide;
-use crate::decide::find::Find;
 use crate::decide::settings::SettingKey;
-use crate::pending::Origin;
 use crate::{AlarmCode, Command, CommandError, Continuity, Message, Outcome};
-use hostler_events::payload::{Evidence, Promoted, PromotionKind, Sealed};
+use hostler_events::payload::{Evidence, Promoted, PromotionKind};
 use hostler_events::{Actor, Event, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Mono, Now, SiteId, Thing, limits};
+use hostler_model::{BrokerId, Epoch, Now, SiteId, Thing, limits};
 use hostler_views::{Mastership, Seal, State};
 use std::collections::BTreeSet;
-use std::fmt::Write;
-
-/// How long a successor has to take over, in ms.
-const HANDOVER_MS: u64 = 2_500;
-
-/// The master has stopped and waits for its successor.
-#[derive(Clone, Debug)]
-pub(super) struct Handover {
-    /// Who waits for the answer; nobody where it goes back by itself, or was begun before a restart.
-    origin: Option<Origin>,
-    seal: Seal,
-    pub(super) until: Mono,
-}
 
 impl Node {
     /// The mastership that counts, whoever has it.
@@ -35,143 +22,6 @@ impl Node {
     /// Where the present master has stopped for a successor.
     pub(super) fn seal(&self) -> Option<Seal> {
         self.mastership().and_then(|m| m.sealed)
-    }
-
-    /// Promotes another broker, with the present master's help.
-    pub(super) fn promote_planned(&mut self, now: Now, origin: Origin, actor: Actor, command: Box<Command>) {
-        let Command::Promote { broker } = &*command else { return };
-        let result = match self.master() {
-            Some((master, _)) if master == self.me => self.hand_over_to(now, origin, actor, broker),
-            Some((master, _)) if self.answers(now, master) => return self.forward(now, origin, master, actor, command),
-            _ => Err(self.explain_loss(now, broker)),
-        };
-        match result {
-            Ok(None) => {}
-            Ok(Some(outcome)) => self.answer(origin, Ok(outcome)),
-            Err(error) => self.answer(origin, Err(error)),
-        }
-    }
-
-    /// `None` where the answer comes later.
-    fn hand_over_to(
-        &mut self,
-        now: Now,
-        origin: Origin,
-        actor: Actor,
-        broker: &str,
-    ) -> Result<Option<Outcome>, CommandError> {
-        self.may_author()?;
-        self.authorized(now, actor, &Command::Promote { broker: broker.to_string() })?;
-        let site = self.replica.views.site(self.site).ok_or(CommandError::NotReady)?;
-        let successor = Find(site).broker(broker)?;
-        let name = self.broker_name(successor);
-        if let Some(seal) = self.seal() {
-            return Err(CommandError::Sealed { successor: self.broker_name(seal.successor) });
-        }
-        if successor == self.me {
-            return Ok(Some(Outcome { thing: Some(Thing::Broker(successor)), ..self.nothing_new() }));
-        }
-        if !site.brokers.get(&successor).is_some_and(|b| b.enabled) {
-            return Err(CommandError::Invalid(format!("broker {name} is disabled: enable it first")));
-        }
-        if !self.answers(now, successor) {
-            return Err(CommandError::Invalid(format!(
-                "broker {name} does not answer, so it can't take over; promote another one"
-            )));
-        }
-        self.seal_for(now, successor, actor, Some(origin))?;
-        Ok(None)
-    }
-
-    pub(super) fn seal_for(
-        &mut self,
-        now: Now,
-        successor: BrokerId,
-        actor: Actor,
-        origin: Option<Origin>,
-    ) -> Result<(), CommandError> {
-        let mut events: Vec<StoredEvent> = self.renew_where_broken(now)?.into_iter().collect();
-        let sealed = self.write(now, actor, &Event::Sealed(Sealed { successor }).into())?;
-        let seal = Seal { successor, event: sealed.reference() };
-        events.push(sealed);
-        self.append(events, None);
-        self.handover = Some(Handover { origin, seal, until: now.mono.plus(HANDOVER_MS) });
-        self.out.push_back(Output::Changed);
-        Ok(())
-    }
-
-    /// Promotes a broker although the master does not answer: only the broker itself can.
-    pub(super) fn promote_forced(&mut self, now: Now, origin: Origin, actor: Actor, command: Box<Command>) {
-        let result = match &*command {
-            Command::ForcePromotion { broker, lost, reason } => {
-                match self.force(now, origin, actor, broker, lost, reason) {
-                    Ok(Some(other)) => return self.forward(now, origin, other, actor, command),
-                    result => result.map(|_| ()),
-                }
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = result {
-            self.answer(origin, Err(error));
-        }
-    }
-
-    /// Begins, where it is about this broker; says who else must, where it is not.
-    fn force(
-        &mut self,
-        now: Now,
-        origin: Origin,
-        actor: Actor,
-        broker: &str,
-        lost: &str,
-        reason: &str,
-    ) -> Result<Option<BrokerId>, CommandError> {
-        let site = self.replica.views.site(self.site).ok_or(CommandError::NotReady)?;
-        let promoted = Find(site).broker(broker)?;
-        let lost = Find(site).broker_ever(lost)?;
-        if promoted != self.me {
-            return match self.answers(now, promoted) {
-                true => Ok(Some(promoted)),
-                false => Err(CommandError::Invalid(format!(
-                    "broker {} does not answer; promote one that does, or give the command on that machine",
-                    self.broker_name(promoted)
-                ))),
-            };
-        }
-        let master = self.mastership().map(|m| m.epoch.broker).ok_or(CommandError::NotReady)?;
-        let enabled = site.brokers.get(&self.me).is_some_and(|b| b.enabled);
-        let (master_name, lost_name) = (self.broker_name(master), self.broker_name(lost));
-        let command = Command::ForcePromotion { broker: String::new(), lost: String::new(), reason: String::new() };
-        self.authorized(now, actor, &command)?;
-        self.may_author()?;
-        let refuse = |why: String| Err(CommandError::Invalid(why));
-        if lost != master {
-            return refuse(format!("the master is {master_name}, not {lost_name}: nothing has been done"));
-        }
-        if master == self.me && self.master().is_some() {
-            return refuse(format!("{master_name} is the master already"));
-        }
-        if master != self.me && self.answers(now, master) {
-            return refuse(format!(
-                "the master, {master_name}, answers, so it can hand over without anything getting lost: \
-                 hostler broker promote {}",
-                self.broker_name(self.me)
-            ));
-        }
-        if !enabled {
-            return refuse(format!("broker {} is disabled", self.broker_name(self.me)));
-        }
-        if reason.trim().is_empty() || reason.len() > limits::TEXT_BYTES {
-            return refuse(format!(
-                "give a reason, in {} bytes at most: it stands in the log for ever",
-                limits::TEXT_BYTES
-            ));
-        }
-        if matches!(self.candidacy.as_ref().map(|c| &c.purpose), Some(Purpose::Forced { .. })) {
-            return Err(CommandError::Busy);
-        }
-        self.stand(now, Purpose::Forced { origin, actor, lost, reason: reason.trim().to_string() });
-        Ok(None)
     }
 
     /// Asks everybody for what they have, on the way to a new epoch.
@@ -334,57 +184,6 @@ impl Node {
         self.replica.highest_n(self.site).max(candidacy.highest).max(self.fenced.n) + 1
     }
 
-    /// The present master has stopped for this broker, or this broker stopped before it was restarted.
-    fn notice_seal(&mut self, now: Now) {
-        let Some(seal) = self.seal() else { return };
-        let master = self.mastership().map(|m| m.epoch.broker);
-        let busy = self.candidacy.is_some() || self.continuity.is_asking();
-        if seal.successor == self.me && master != Some(self.me) && !busy {
-            if self.may_author().is_ok() && master.is_some_and(|m| self.answers(now, m)) {
-                let sealed = self.replica.views.timeline(self.site);
-                let sealed = sealed.and_then(|t| t.find(seal.event.feed, seal.event.seq));
-                let actor = sealed.map_or(Actor::System, |l| l.header.actor);
-                self.stand(now, Purpose::Planned { seal: seal.event, actor });
-            }
-        } else if master == Some(self.me) && self.handover.is_none() && !busy {
-            self.handover = Some(Handover { origin: None, seal, until: now.mono.plus(HANDOVER_MS) });
-        }
-    }
-
-    /// The successor has taken over, or it has not in time: then this broker goes on.
-    fn finish_handover(&mut self, now: Now) {
-        let Some(handover) = self.handover.clone() else { return };
-        let Some(mastership) = self.mastership().cloned() else { return };
-        let promotion = mastership.promotion;
-        if mastership.sealed.is_none_or(|s| s.event != handover.seal.event) {
-            if !self.replica.durable.contains(&promotion.feed, promotion.seq) {
-                return;
-            }
-            self.handover = None;
-            let Some(origin) = handover.origin else { return };
-            let successor = handover.seal.successor;
-            let result = if mastership.epoch.broker == successor {
-                // It is on the successor's disk, which passed it on, and on this one.
-                let events = vec![handover.seal.event, promotion];
-                let outcome = Outcome { thing: Some(Thing::Broker(successor)), events, ..self.nothing_new() };
-                Ok(Outcome { durable_on: 2, ..outcome })
-            } else {
-                let other = self.broker_name(mastership.epoch.broker);
-                Err(CommandError::NotPromoted(format!("broker {other} has become the master instead")))
-            };
-            self.answer(origin, result);
-        } else if now.mono >= handover.until && self.candidacy.is_none() {
-            let name = self.broker_name(handover.seal.successor);
-            if let Some(origin) = handover.origin {
-                let text = format!("broker {name} did not take over in time; {} goes on", self.broker_name(self.me));
-                self.answer(origin, Err(CommandError::NotPromoted(text)));
-            }
-            // Until the new epoch begins nothing structural is authored: the successor may still appear.
-            self.handover = Some(Handover { origin: None, until: now.mono.plus(HANDOVER_MS), ..handover });
-            self.stand(now, Purpose::Renewed { reason: format!("{name} did not take over"), by_all: false });
-        }
-    }
-
     /// The master starts its next epoch where the list of voters changed, or where members have seen an epoch that
     /// nobody remembers: the farm was restored from a backup.
     fn renew_where_due(&mut self, now: Now) {
@@ -427,7 +226,7 @@ impl Node {
         Ok(())
     }
 
-    fn authorized(&mut self, now: Now, actor: Actor, command: &Command) -> Result<(), CommandError> {
+    pub(super) fn authorized(&mut self, now: Now, actor: Actor, command: &Command) -> Result<(), CommandError> {
         let mut random = self.random.generator();
         Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut random)
             .ok_or(CommandError::NotReady)?
@@ -439,42 +238,8 @@ impl Node {
         self.peers.get(&broker).is_some_and(|p| p.linked) && self.heard.answers(now.mono, broker)
     }
 
-    fn nothing_new(&self) -> Outcome {
+    pub(super) fn nothing_new(&self) -> Outcome {
         Outcome { thing: None, events: Vec::new(), durable_on: 1, members: self.member_count(), warnings: Vec::new() }
-    }
-
-    /// What forcing a promotion means, and who is there.
-    fn explain_loss(&self, now: Now, broker: &str) -> CommandError {
-        let site = self.replica.views.site(self.site);
-        let (Some(site), Some(master)) = (site, self.mastership().map(|m| m.epoch.broker)) else {
-            return CommandError::NotReady;
-        };
-        let wanted = match Find(site).broker(broker) {
-            Ok(id) => self.broker_name(id),
-            Err(error) => return error,
-        };
-        let master_name = self.broker_name(master);
-        let heard = |b: BrokerId| match self.heard.last(b) {
-            _ if b == self.me => "this broker".to_string(),
-            Some(_) if self.answers(now, b) => "answers".to_string(),
-            Some(at) => format!("last heard {} s ago", now.wall.0.saturating_sub(at.0) / 1_000),
-            None => "not heard since this broker started".to_string(),
-        };
-        let mut text = format!(
-            "the master, {master_name}, does not answer ({}), so it can't hand over. If it is lost, promote {wanted} \
-             without it:\n  hostler broker promote {wanted} --force --lost {master_name} --reason TEXT\nWhat that means: \
-             {wanted} is the master at once. Where {master_name} still runs in another part of the network, the changes \
-             to brokers, administrators and settings that it takes until it hears of this are superseded: kept, listed \
-             by 'hostler log superseded', and not applied. Everyday changes of both sides are merged. Users notice \
-             nothing. Seen from {}:",
-            heard(master),
-            self.broker_name(self.me),
-        );
-        for id in &site.order {
-            // Writing to a String can't fail.
-            let _ = write!(text, "\n  {}: {}", self.broker_name(*id), heard(*id));
-        }
-        CommandError::MasterLost(text)
     }
 }
 
@@ -488,13 +253,5 @@ impl Continuity {
     /// True while it is not known whether the feed goes on.
     pub(crate) fn is_asking(&self) -> bool {
         matches!(self, Self::Asking { .. })
-    }
-}
-
-#[cfg(feature = "planted-faults")]
-impl Handover {
-    /// What matters of it from here on.
-    pub(super) fn essence(&self, now: Mono) -> impl std::hash::Hash + use<> {
-        (self.origin.is_some(), self.seal.event, self.until.since(now))
     }
 }

@@ -242,7 +242,7 @@ impl Promotions {
         state.hash(&mut hasher);
         let mut left = Vec::new();
         self.actions(state, &mut left);
-        if hasher.finish() % self.heal_every != 0 && !(left.is_empty() && self.heal_every < u64::MAX) {
+        if !hasher.finish().is_multiple_of(self.heal_every) && !(left.is_empty() && self.heal_every < u64::MAX) {
             return true;
         }
         self.healed.fetch_add(1, Ordering::Relaxed);
