@@ -298,3 +298,50 @@ impl Replica {
 fn first_feed() -> Feed {
     Feed { broker: BrokerId([0; 16]), incarnation: hostler_model::Incarnation { ordinal: 0, random: 0 } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Author;
+    use hostler_events::payload::UserAdded;
+    use hostler_events::{Actor, AuthorKey, Hash};
+    use hostler_model::{Incarnation, UserId};
+
+    /// A feed's events: those up to `common` are the same in every branch.
+    fn feed(branch: u8, common: u64, count: u64) -> Vec<StoredEvent> {
+        let broker = BrokerId([2; 16]);
+        let feed = Feed { broker, incarnation: Incarnation { ordinal: 1, random: 1 } };
+        let key = AuthorKey::from_secret(&[2; 32]);
+        let mut author = Author::new(key, feed, SiteId([9; 16]), 0, Hash::ZERO, HlcClock::default());
+        let mut events = Vec::new();
+        for seq in 1..=count {
+            let user = UserId([if seq > common { branch } else { 0 }; 16]);
+            let name = "someone".parse().expect("a name");
+            let event = Event::UserAdded(UserAdded { user, name });
+            let stored =
+                author.write(Wall(seq), Actor::System, &event, Epoch::NONE, &Frontier::default(), Vec::new(), None);
+            events.push(stored.expect("an event"));
+        }
+        events
+    }
+
+    #[test]
+    fn what_can_not_be_taken_in_is_not_asked_for_again() {
+        for (known, sent, missing) in [
+            // A gap is asked for.
+            (feed(1, 3, 3), feed(1, 3, 5)[4..].to_vec(), 1),
+            // What comes behind a fork is not: the same would come again, and again.
+            (feed(1, 2, 3), feed(2, 2, 5)[3..].to_vec(), 0),
+        ] {
+            let (mut replica, mut clock) = (Replica::default(), HlcClock::default());
+            let key = AuthorKey::from_secret(&[2; 32]).public();
+            replica.trust([(BrokerId([2; 16]), key)]);
+            assert_eq!(replica.accept(known, Wall(100), &mut clock).fresh.len(), 3);
+            let got = replica.accept(sent, Wall(100), &mut clock);
+            assert_eq!((got.missing.len(), got.fresh.len()), (missing, 0));
+        }
+        // Nobody knows the author: only that is said.
+        let got = Replica::default().accept(feed(1, 3, 3), Wall(100), &mut HlcClock::default());
+        assert!(got.unknown_author && got.missing.is_empty());
+    }
+}

@@ -121,15 +121,16 @@ const OTHERS: [bool; 3] = [false, true, true];
 
 #[test]
 fn an_election_while_time_passes() {
-    let narrow = Bounds { times: 2, times_each: [0, 1, 1], duplicates: 1, ..TWO_EPOCHS };
-    let broad = Bounds { times: 3, times_each: [1, 2, 2], ..narrow };
+    let narrow = Bounds { times: 2, times_each: [0, 1, 1], ..TWO_EPOCHS };
+    let broad = Bounds { times: 3, times_each: [1, 2, 2], duplicates: 1, ..narrow };
     check("an election", Start::CutOff, false, bounds(narrow, broad));
 }
 
 #[test]
 fn an_election_while_brokers_crash() {
-    let narrow = Bounds { times: 1, times_each: [0, 1, 1], crashes: 1, crashing: OTHERS, exchanges: 1, ..TWO_EPOCHS };
-    let broad = Bounds { times: 2, times_each: [0, 1, 2], exchanges: 2, ..narrow };
+    let crashing = [false, false, true];
+    let narrow = Bounds { times: 1, times_each: [0, 0, 1], crashes: 1, crashing, exchanges: 1, ..TWO_EPOCHS };
+    let broad = Bounds { times_each: [0, 1, 1], crashing: OTHERS, exchanges: 2, ..narrow };
     check("an election with a crash", Start::CutOff, false, bounds(narrow, broad));
 }
 
@@ -145,6 +146,13 @@ fn an_election_where_disks_and_answers_take_their_time() {
     let narrow = Bounds { crashes: 1, crashing: OTHERS, ..TWO_EPOCHS };
     let broad = Bounds { times: 1, times_each: [0, 1, 1], ..narrow };
     check("an election on slow disks", Start::CutOff, true, bounds(narrow, broad));
+}
+
+#[test]
+fn an_election_while_messages_come_twice() {
+    let narrow = Bounds { duplicates: 1, ..TWO_EPOCHS };
+    let broad = Bounds { times: 1, times_each: [0, 1, 1], duplicates: 2, ..narrow };
+    check("an election with messages twice", Start::CutOff, false, bounds(narrow, broad));
 }
 
 #[test]
