@@ -242,7 +242,8 @@ impl Promotions {
         state.hash(&mut hasher);
         let mut left = Vec::new();
         self.actions(state, &mut left);
-        if !hasher.finish().is_multiple_of(self.heal_every) && !(left.is_empty() && self.heal_every < u64::MAX) {
+        let wanted = hasher.finish().is_multiple_of(self.heal_every) || left.is_empty() && self.heal_every < u64::MAX;
+        if !wanted {
             return true;
         }
         self.healed.fetch_add(1, Ordering::Relaxed);
