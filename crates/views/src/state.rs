@@ -101,6 +101,12 @@ impl State {
         Lane::Applied
     }
 
+    /// How many things a copy of it has to copy, about.
+    pub(crate) fn size(&self) -> usize {
+        let members = self.hosts.len() + self.gateways.len() + self.items.len() + self.groups.len();
+        members + self.users.len() + self.tokens.len() + self.removed.len() + self.settled.len()
+    }
+
     /// True once the thing was removed.
     #[must_use]
     pub fn is_removed(&self, thing: Thing) -> bool {

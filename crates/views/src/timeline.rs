@@ -109,7 +109,9 @@ impl Timeline {
         };
         for at in start..self.entries.len() {
             let last = self.checkpoints.last_key_value().map_or(0, |(at, _)| *at);
-            if at - last >= CHECKPOINT_EVERY.max((self.entries.len() - at) / 2) {
+            // Nor more often than copying costs less than folding: a large state takes as long as many events.
+            let apart = CHECKPOINT_EVERY.max((self.entries.len() - at) / 2).max(self.state.size() / 2);
+            if at - last >= apart {
                 self.checkpoints.insert(at, self.state.clone());
                 self.thin_checkpoints();
             }
