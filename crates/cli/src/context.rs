@@ -128,6 +128,9 @@ pub(crate) fn done_text(reply: &CommandReply, what: &str) -> String {
         eprintln!("warning: {}", clean(warning));
     }
     let what = clean(what);
+    if reply.events.is_empty() && !reply.warnings.is_empty() {
+        return "nothing was changed\n".to_string();
+    }
     if reply.events.is_empty() {
         return format!("{what}: it was so already\n");
     }

@@ -35,7 +35,7 @@ pub enum Lasts {
 
 /// What cuts in a network and restarts make for a moment is not worth an alarm, in ms.
 const MOMENT_MS: u64 = 5_000;
-/// A handover takes so long at most, its second try included, in ms.
+/// A handover takes so long at most, its second try included, and so does a start, in ms.
 const HANDOVER_MS: u64 = 10_000;
 
 macro_rules! alarm_codes {
@@ -104,6 +104,8 @@ alarm_codes! {
         "see what the text says stands in the way; the promotion is tried again by itself";
     PromotionDisarmed, "promotion.disarmed", Warning, Lasts::WithItsCause(0),
         "enable a third broker, or turn it off with: hostler settings unset promotion.automatic.after";
+    PromotionAbstains, "promotion.abstains", Warning, Lasts::WithItsCause(HANDOVER_MS),
+        "once all brokers are up, restart that broker, then promote another one for a moment";
     DualPromotion, "promotion.dual", Critical, Lasts::WithItsCause(0),
         "look at what was superseded with: hostler log superseded";
     PromotionHeld, "promotion.held", Critical, Lasts::WithItsCause(0),
@@ -138,7 +140,7 @@ impl fmt::Display for AlarmCode {
 
 /// There is no alarm of that name.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("there is no alarm {0:?}")]
+#[error("there is no alarm {0:?}; list all with: hostler alarm show")]
 pub struct NoSuchAlarm(pub String);
 
 impl FromStr for AlarmCode {

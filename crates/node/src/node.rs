@@ -204,6 +204,8 @@ pub struct Node {
     /// How many events the last checkpoint covers.
     saved_events: u64,
     alarms: Alarms,
+    /// The mastership when alarms were last looked for.
+    alarms_under: Option<Epoch>,
     /// What a look at the log for alarms said last.
     waiting_events: alarms::Waiting,
     out: VecDeque<Output>,
@@ -273,6 +275,7 @@ impl Node {
             digest: None,
             saved_events: 0,
             alarms: Alarms::default(),
+            alarms_under: None,
             waiting_events: alarms::Waiting::default(),
             out: VecDeque::new(),
             #[cfg(feature = "planted-faults")]
@@ -447,6 +450,8 @@ impl Node {
             if self.replica.release_held(now.wall, self.author.clock_mut()) {
                 self.out.push_back(Output::Changed);
             }
+            self.look_for_alarms(now);
+        } else if self.has_other_master() {
             self.look_for_alarms(now);
         }
         self.found_where_due(now);

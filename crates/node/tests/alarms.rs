@@ -245,3 +245,33 @@ fn what_happens_elsewhere_is_noticed_once() {
     check(&mut net, 1, &[("session.stranger", "a session began without a seat")]);
     assert_eq!(net.alarms, [(id(1), "session.stranger")]);
 }
+
+#[test]
+fn a_broker_that_may_have_forgotten_a_vote() {
+    let mut net = Net::farm(3);
+    let set = Command::Set { key: "promotion.automatic.after".into(), value: Some("30s".into()) };
+    net.command(1, set).unwrap();
+    net.run(3_000);
+    net.stop(2);
+    net.stop(3);
+    net.start(id(3));
+    net.run(20_000);
+    assert!(codes(&mut net, 3).contains(&"promotion.abstains"), "broker 2 has not said what it has");
+    net.start(id(2));
+    net.run(2_000);
+    net.stop(3);
+    net.start(id(3));
+    net.run(20_000);
+    (1..=3).for_each(|n| check(&mut net, n, &[]));
+}
+
+#[test]
+fn a_new_master_ends_the_alarm_about_the_lost_one_at_once() {
+    let mut net = Net::farm(3);
+    net.stop(1);
+    net.run(8_000);
+    assert_eq!(codes(&mut net, 2), ["master.unreachable"]);
+    let (lost, reason) = ("b1".to_string(), "the rack is dark".to_string());
+    net.command(2, Command::ForcePromotion { broker: "b2".into(), lost, reason }).unwrap();
+    assert_eq!(codes(&mut net, 2), Vec::<&str>::new());
+}

@@ -147,3 +147,19 @@ fn the_broker_to_ask_is_not_the_one_that_it_is_about() {
         }
     }
 }
+
+#[test]
+fn what_the_book_says_can_be_typed() {
+    let book = include_str!("../../../../docs/connection-brokers.md");
+    let lines: Vec<&str> = book.lines().filter_map(|line| line.strip_prefix("$ hostler ")).collect();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        // Words in quotes are one word.
+        let quoted = line.split('"').enumerate().flat_map(|(at, part)| match at % 2 {
+            0 => part.split_whitespace().collect::<Vec<_>>(),
+            _ => vec![part],
+        });
+        let typed = Cli::try_parse_from(["hostler"].into_iter().chain(quoted));
+        assert!(typed.is_ok(), "hostler {line}: {}", typed.unwrap_err());
+    }
+}

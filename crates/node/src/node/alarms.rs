@@ -3,7 +3,7 @@
 
 use super::mastership::active;
 use super::{Node, Output};
-use crate::Lag;
+use crate::{Continuity, Lag};
 use crate::alarm_code::AlarmCode;
 use crate::alarms::{Alarm, Cause};
 use crate::decide::settings::{SettingKey, VOTERS};
@@ -64,8 +64,9 @@ impl Node {
         self.notice(self.heard.present(), code, text);
     }
 
-    /// Looks for what should be known now.
+    /// Looks for what should be known now: every second, and where there is another master.
     pub(super) fn look_for_alarms(&mut self, now: Now) {
+        self.alarms_under = self.mastership().map(|m| m.epoch);
         self.look_at_log();
         let (new, changed) = self.alarms.look(now, self.causes(now));
         if changed || !new.is_empty() {
@@ -74,6 +75,10 @@ impl Node {
         for Alarm { code, text, .. } in new {
             self.out.push_back(Output::Alarm { code: code.name(), text });
         }
+    }
+
+    pub(super) fn has_other_master(&self) -> bool {
+        self.alarms_under != self.mastership().map(|m| m.epoch)
     }
 
     fn causes(&self, now: Now) -> Vec<Cause> {
@@ -207,6 +212,15 @@ impl Node {
         if automatic && active < VOTERS {
             let text = format!("promotion.automatic.after is set, and with {active} active brokers nobody is promoted");
             causes.add(AlarmCode::PromotionDisarmed, text);
+        }
+        let forgot = self.continuity == Continuity::Broken || self.lost_its_votes();
+        if automatic && forgot && self.mastership().is_some_and(|m| m.voters.contains(&self.me)) {
+            let text = format!(
+                "{} started without hearing all others, so it may have forgotten a vote: it does not vote and is not \
+                 promoted by itself",
+                self.broker_name(self.me)
+            );
+            causes.about(AlarmCode::PromotionAbstains, self.me, text);
         }
         let waits = self.waiting_events.superseded + self.waiting_events.quarantined > 0;
         let recent = |d: &&Dual| waits || now.wall.since(d.epoch.hlc.wall.max(d.by.hlc.wall)) < DUAL_PROMOTION_MS;

@@ -49,7 +49,7 @@ impl Node {
     /// In a new incarnation a broker may have voted and forgotten it. That can't harm any more once a promotion has
     /// become effective without it, and everybody who might have counted the vote has shown all that they have: the
     /// forgotten vote may be for a higher number than that promotion's.
-    fn lost_its_votes(&self) -> bool {
+    pub(super) fn lost_its_votes(&self) -> bool {
         let feed = self.author.feed();
         let other = |f: &Feed| f.broker == self.me && f.incarnation != feed.incarnation;
         if feed.incarnation.ordinal <= 1 && !self.replica.accepted.0.keys().any(other) {

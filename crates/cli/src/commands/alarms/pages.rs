@@ -27,6 +27,7 @@ pages! {
     PromotionUnfinished => "promotion.unfinished",
     PromotionFailed => "promotion.failed",
     PromotionDisarmed => "promotion.disarmed",
+    PromotionAbstains => "promotion.abstains",
     DualPromotion => "promotion.dual",
     PromotionHeld => "promotion.held",
     EventsWaiting => "events.waiting",

@@ -55,7 +55,8 @@ fn details(row: &BrokerRow, now_ms: u64) -> Details {
     details.line("State", state(row));
     details.line("Seats users", if row.serving { "yes" } else { "no" });
     details.line("Version", row.version.as_deref().unwrap_or("not heard yet"));
-    details.line("Logons", format!("{} in the last hour, of all: {}", row.logons_last_hour, share(row)));
+    let of_all = row.logon_share_permille.map_or_else(String::new, |_| format!(", {} of all", share(row)));
+    details.line("Logons", format!("{} in the last hour{of_all}", row.logons_last_hour));
     details.line("Lag", lag(row));
     details.line("Clock", clock(row));
     details.line("HTTPS", format!("{} (TCP), gateways (UDP)", at.access));
@@ -188,7 +189,7 @@ Priority      1
 State         master
 Seats users   yes
 Version       0.1.0
-Logons        40 in the last hour, of all: 33.3 %
+Logons        40 in the last hour, 33.3 % of all
 Lag           0
 Clock         0 ms
 HTTPS         10.0.0.1:20002 (TCP), gateways (UDP)
