@@ -3,10 +3,10 @@
 
 use super::mastership::active;
 use super::{Node, Output};
-use crate::{Continuity, Lag};
 use crate::alarm_code::AlarmCode;
 use crate::alarms::{Alarm, Cause};
 use crate::decide::settings::{SettingKey, VOTERS};
+use crate::{Continuity, Lag};
 use hostler_events::{Event, Frontier};
 use hostler_model::{BrokerId, Epoch, Now, Thing, limits};
 use hostler_views::{Entry, Lane, State};
