@@ -48,10 +48,21 @@ fn heal(farm: &mut NetFarm, master: &str) {
     farm.wait_until_whole().unwrap();
 }
 
-/// What was set aside, as a broker's log shows it.
+/// What waits to be settled, as the command line lists it, asking one broker.
 fn superseded(farm: &NetFarm, broker: &str) -> Vec<Value> {
-    let lines = farm.get(broker, "log?limit=1000").unwrap();
-    lines.as_array().unwrap().iter().filter(|line| line["lane"] == "superseded").cloned().collect()
+    let address = farm.ip(broker).unwrap().to_string();
+    let lines = farm.cli.json(&["log", "superseded", "--broker", &address]).unwrap();
+    lines.as_array().unwrap().iter().filter(|line| line["waits"] == true).cloned().collect()
+}
+
+/// That there were two masters, and that something waits for a decision.
+fn assert_alarmed(farm: &NetFarm, broker: &str) {
+    let mut last = Vec::new();
+    let alarmed = wait::until_true("the alarms", CONVERGES, || {
+        last = farm.alarms(broker)?;
+        Ok(["promotion.dual", "events.waiting"].iter().all(|code| last.iter().any(|alarm| alarm == code)))
+    });
+    assert!(alarmed.is_ok(), "{broker} shows {last:?}");
 }
 
 fn farm() -> NetFarm {
@@ -105,7 +116,16 @@ fn a_forced_promotion() {
     let waiting = superseded(&farm, "b3");
     assert_eq!(waiting.len(), 1, "{waiting:#?}");
     println!("superseded: {}", waiting[0]);
-    println!("alarms: {:?}", farm.alarms("b1").unwrap());
+    assert_alarmed(&farm, "b1");
+
+    // Done again, it is as the old master wanted it.
+    let id = text(&waiting[0], "event").unwrap();
+    at(&farm, "b3", &["log", "reapply", &id]).unwrap();
+    farm.wait_for_equal_digests(&farm.names("b"), CONVERGES).unwrap();
+    for broker in ["b1", "b2", "b3"] {
+        assert_eq!(order(&farm, broker), ["b1", "b3", "b2"], "{broker}");
+        assert_eq!(superseded(&farm, broker), Vec::<Value>::new(), "{broker}");
+    }
 }
 
 #[test]
@@ -151,5 +171,10 @@ fn an_automatic_promotion_and_the_death_of_the_promoted() {
     }
     let waiting = superseded(&farm, "b1");
     assert_eq!(waiting.len(), 1, "{waiting:#?}");
-    println!("alarms: {:?}", farm.alarms("b2").unwrap());
+    assert_alarmed(&farm, "b3");
+    let id = text(&waiting[0], "event").unwrap();
+    at(&farm, "b1", &["log", "reapply", &id]).unwrap();
+    farm.wait_for_equal_digests(&farm.names("b"), CONVERGES).unwrap();
+    assert_eq!(order(&farm, "b3"), ["b1", "b3", "b2"]);
+    assert_eq!(superseded(&farm, "b2"), Vec::<Value>::new());
 }
