@@ -15,6 +15,8 @@ use reqwest::Method;
 use serde_json::json;
 
 const USERS: usize = 10_000;
+/// So many of those who are seated may be decided about by another broker than their home.
+const PASSED_OVER_ONE_IN: usize = 100;
 /// Those of them who get a seat here.
 const SEATED: usize = 2_000;
 /// What is asked of the brokers at once.
@@ -112,7 +114,10 @@ fn ten_thousand_users_and_three_brokers() {
     let decided = decided(&mut farm);
     println!("{SEATED} users in {:.1?}, of whom {seated} got a seat; decided by {decided:?}", begun.elapsed());
     assert_eq!(seated, SEATED);
-    assert_eq!(decided, homes(&farm, SEATED));
+    // A home that does not take a request up in time, as on a busy machine, is passed over, and may decide all the same.
+    for (decided, home) in decided.iter().zip(homes(&farm, SEATED)) {
+        assert!(decided.abs_diff(home) * PASSED_OVER_ONE_IN <= SEATED, "{decided} decided, home of {home}");
+    }
 }
 
 #[test]
