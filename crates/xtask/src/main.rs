@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod machine_root;
 mod metadata;
+mod model;
 mod prerequisites;
 mod process;
 mod report;
@@ -50,6 +51,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Checks the promotion rules exhaustively, with wide bounds; takes minutes.
+    Model {
+        /// The bounds of the tests.
+        #[arg(long)]
+        narrow: bool,
+    },
     /// Builds RocksDB's C++ once, keeps the library in the cache and tells cargo where it is.
     Rocksdb,
     /// Says what this machine lacks for building and testing; as root, installs it.
@@ -63,6 +70,7 @@ fn main() -> ExitCode {
         Command::Demo { arguments } => demo::run(&arguments),
         Command::Schemas(arguments) => schemas::run(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
+        Command::Model { narrow } => model::run(narrow),
         Command::Rocksdb => rocksdb::run(),
         Command::Prerequisites => prerequisites::run(),
     };

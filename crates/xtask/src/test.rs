@@ -21,7 +21,7 @@ use crate::{
     cargo::cargo,
     check,
     metadata::Metadata,
-    prerequisites, process,
+    model, prerequisites, process,
     report::{Counts, Outcome, Report},
     rocksdb, schemas,
 };
@@ -92,16 +92,22 @@ fn runs() -> Vec<Run> {
     if process::output(&mut cargo(&["nextest", "--version"])).is_ok() {
         // .config/nextest.toml gives the end-to-end tests the machine one after another.
         let all = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]);
-        return vec![Run { name: "tests", command: all, reader: Reader::Nextest }, doc];
+        let mut model = cargo(&["nextest", "run", "--no-fail-fast"]);
+        model.args(model::CHECK);
+        let model = Run { name: "promotion model", command: model, reader: Reader::Nextest };
+        return vec![Run { name: "tests", command: all, reader: Reader::Nextest }, model, doc];
     }
     let targets = ["--lib", "--bins", "--tests", "--no-fail-fast"];
     let mut unit = cargo(&["test", "--workspace", "--exclude", END_TO_END]);
     unit.args(targets);
     let mut end_to_end = cargo(&["test", "--package", END_TO_END]);
     end_to_end.args(targets).args(["--", "--test-threads=1"]);
+    let mut model = cargo(&["test"]);
+    model.args(model::CHECK);
     vec![
         Run { name: "unit tests", command: unit, reader: Reader::Libtest },
         Run { name: "end-to-end tests", command: end_to_end, reader: Reader::Libtest },
+        Run { name: "promotion model", command: model, reader: Reader::Libtest },
         doc,
     ]
 }
