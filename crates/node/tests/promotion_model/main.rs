@@ -22,8 +22,8 @@ use stateright::{Checker, HasDiscoveries, Model, UniformChooser};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// One run must be through by then; random walks apart, which end by their own time.
-const LIMIT: Duration = Duration::from_secs(240);
+/// One run must be through by then, with narrow bounds and with wide ones; random walks end by their own time.
+const LIMITS: (Duration, Duration) = (Duration::from_secs(240), Duration::from_secs(3_600));
 /// Threads of the checker.
 const THREADS: usize = 2;
 /// Of so many states one is healed, where there are few and where there are many.
@@ -55,7 +55,7 @@ struct Broken {
 }
 
 fn look(name: &str, way: Way, model: Promotions) -> Result<(), Broken> {
-    let limit = if let Way::Random(_, limit) = way { limit } else { LIMIT };
+    let limit = if let Way::Random(_, limit) = way { limit } else { limit() };
     let checker = model.checker().threads(THREADS).timeout(limit).finish_when(HasDiscoveries::AnyFailures);
     match way {
         // Depth first needs the least memory; breadth first finds the shortest way.
@@ -72,7 +72,7 @@ fn report(name: &str, way: Way, checker: &impl Checker<Promotions>) -> Result<()
     }
     let took = began.elapsed();
     let broken = checker.discoveries().into_iter().find(|(property, _)| *property != SOMETIMES);
-    let complete = took < LIMIT && broken.is_none();
+    let complete = took < limit() && broken.is_none();
     println!(
         "{name}: {} states{}, {} steps, depth {}, {} healed, {:.1} s, {}\n  {:?}",
         checker.unique_state_count(),
@@ -85,7 +85,7 @@ fn report(name: &str, way: Way, checker: &impl Checker<Promotions>) -> Result<()
         checker.model().bounds,
     );
     let Some((property, path)) = broken else {
-        assert!(way != Way::All || complete, "{name}: not all states were seen in {LIMIT:?}");
+        assert!(way != Way::All || complete, "{name}: not all states were seen in {:?}", limit());
         return Ok(());
     };
     let last = path.last_state().clone();
@@ -104,6 +104,10 @@ fn hold(name: &str, way: Way, model: Promotions) {
     if let Err(broken) = look(name, way, model) {
         panic!("{name}: not true: {}\n{}", broken.property, broken.path);
     }
+}
+
+fn limit() -> Duration {
+    if wide() { LIMITS.1 } else { LIMITS.0 }
 }
 
 fn wide() -> bool {
