@@ -176,6 +176,21 @@ fn a_command_is_carried_out_in_the_site_that_it_is_about() {
 }
 
 #[test]
+fn a_command_waits_for_the_next_master_of_the_site_that_it_is_about() {
+    let (mut net, north) = two_sites();
+    // The successor never answers, so the master goes on after a while.
+    net.silent_disks.insert(id(4));
+    net.tell(3, promote("b2"));
+    let moved = Command::MoveBroker { broker: "b2".into(), up: true };
+    let outcome = net.command_in(1, north, OWNER, moved).unwrap();
+    assert_eq!((outcome.thing, outcome.events.len()), (Some(Thing::Broker(id(4))), 1));
+    net.run(1_000);
+    let views = net.node(1).views();
+    let list = |site| views.site(site).unwrap().order.iter().map(|b| b.0[0]).collect::<Vec<_>>();
+    assert_eq!((list(SITE), list(north)), (vec![1, 2], vec![4, 3]), "the brokers of the main site have the same names");
+}
+
+#[test]
 fn a_cut_between_the_sites_stops_neither() {
     let (mut net, north) = two_sites();
     net.between_sites(false);
