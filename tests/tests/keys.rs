@@ -112,12 +112,9 @@ fn a_removed_broker_and_its_return() {
     farm.cut_off(&["b3"]).unwrap();
     wait::until_true("b3 is alone", SOON, || Ok(farm.row("b1", "b3")?["alive"] == false)).unwrap();
     add_user(&farm, "b3", "unseen").unwrap();
-    let before = ["b1", "b2"].map(|broker| ended(&mut farm, broker));
     farm.cli.run(&["broker", "remove", "b3", "--yes"]).unwrap();
-    all_end(&mut farm, &["b1", "b2"], &before, Instant::now());
     farm.heal().unwrap();
     knows(&mut farm, "b3");
-    assert_eq!(user_line(&farm, "b1", "unseen"), None, "nobody takes anything from it");
     farm.member("b3").unwrap().kill().unwrap();
     farm.join_again("b3").unwrap();
     farm.member("b3").unwrap().run().unwrap();
