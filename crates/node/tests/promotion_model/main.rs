@@ -219,7 +219,9 @@ fn a_planted_fault_is_found() {
     let bounds = Bounds { times: 2, times_each, crashes: 1, crashing, exchanges: 2, ..TWO_EPOCHS };
     let model = |fault| Promotions::new(Start::CutOff, bounds, fault, false, u64::MAX);
     let broken = look("votes sent unstored", Way::All, model(Some(Fault::VoteSentUnstored))).unwrap_err();
-    assert_eq!(broken.property, "a vote is never taken back", "{}", broken.path);
+    // Whichever comes first: two votes with one number, or the second event in the place of the forgotten vote.
+    let properties = ["a vote is never taken back", "no fork, no forgery"];
+    assert!(properties.contains(&broken.property), "{}: {}", broken.property, broken.path);
     println!("{}", broken.path);
     if wide() {
         hold("votes stored first", Way::All, model(None));
