@@ -119,16 +119,21 @@ impl Handle {
         self.site.send(Decide(request)).await.unwrap_or(Err(NoSeat::Busy))
     }
 
-    /// Asks the user's home broker; where it does not answer in time, the next in the hash decides.
+    /// Asks the user's home broker; where it does not answer in time, or decides nothing, the next in the hash decides.
     async fn find_seat(&self, request: SeatRequest) -> Result<Box<Placement>, NoSeat> {
         let serving = serving_now(&self.snapshot());
         for home in home_order(&request.user, &serving) {
-            if home == self.shared.me {
-                return self.decide(request).await;
-            }
-            match self.ask_home(home, &request).await {
+            let result = if home == self.shared.me {
+                Some(self.decide(request.clone()).await)
+            } else {
+                self.ask_home(home, &request).await
+            };
+            match result {
+                // One that has just started, or has too much to do, decides nothing: the next one can.
+                Some(Err(NoSeat::Busy)) | None => {
+                    info!(home = %home.short(), user = ?request.user.as_str(), "home broker passed over");
+                }
                 Some(result) => return result,
-                None => info!(home = %home.short(), user = ?request.user.as_str(), "home broker passed over"),
             }
         }
         Err(NoSeat::Busy)
