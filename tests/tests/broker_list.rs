@@ -47,7 +47,11 @@ fn every_broker_tells_the_same_list() {
         farm.cli.run(&command.split(' ').collect::<Vec<_>>()).unwrap();
         everywhere(&mut farm, &want);
     }
-    let rows = farm.cli.json(&["broker", "list"]).unwrap();
+    // Each broker tells its version itself, a moment after its link is up.
+    let versions =
+        |rows: &serde_json::Value| rows.as_array().is_some_and(|r| r.iter().all(|r| r["version"].is_string()));
+    let told = || Ok(Some(farm.cli.json(&["broker", "list"])?).filter(versions));
+    let rows = wait::until("every broker tells its version", SOON, told).unwrap();
     for row in rows.as_array().unwrap() {
         assert_eq!(row["version"], env!("CARGO_PKG_VERSION"), "{row}");
         assert_eq!(row["master_since_ms"].is_u64(), row["name"] == "b2", "{row}");
