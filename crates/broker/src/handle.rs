@@ -6,11 +6,11 @@ use crate::actors::site::{
 };
 use crate::backend::{Backend, BackendError, BackupPieces, HostNow, LogQuery, Look, SessionNow, Snapshot};
 use crate::backup::{BackupSource, Manifest};
-use crate::serving::serving;
 use crate::shared::Shared;
 use actix::Addr;
 use ed25519_dalek::VerifyingKey;
 use futures::future::BoxFuture;
+use hostler_brokering::serving;
 use hostler_events::{Actor, StoredEvent};
 use hostler_model::{BrokerId, HostId, SeatId, SessionId, SiteId, UserName, Wall, limits};
 use hostler_node::{Command, CommandError, Outcome};

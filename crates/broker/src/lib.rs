@@ -19,7 +19,6 @@ mod overlap;
 pub mod rest;
 mod rotation;
 mod run;
-mod serving;
 mod shared;
 mod stored;
 

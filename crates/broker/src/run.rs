@@ -122,6 +122,7 @@ impl Broker {
             trusted: config.trusted.iter().map(|t| (t.id, t.key)).collect(),
             incarnation: incarnation(config.me, reader.heads().0.keys())?,
             seed: random()?,
+            unread: Vec::new(),
         };
         let (node, no_use) = Node::resume(node_config, events, saved, clock.now());
         if let Some(why) = no_use {

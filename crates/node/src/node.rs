@@ -55,6 +55,8 @@ pub struct NodeConfig {
     pub incarnation: Incarnation,
     /// For ids and choices.
     pub seed: [u8; 32],
+    /// Types of events that it takes for unknown: what an older program would do. None in a real broker.
+    pub unread: Vec<u16>,
 }
 
 /// What happens to a node.
@@ -236,6 +238,7 @@ impl Node {
     ) -> (Self, Option<SavedViewsError>) {
         let mut random = Random::new(config.seed);
         let mut replica = Replica::default();
+        replica.unread = config.unread;
         let mut clock = HlcClock::default();
         replica.trust(config.trusted);
         let no_use = replica.load(events, saved, now.wall, &mut clock);
@@ -377,6 +380,12 @@ impl Node {
     #[must_use]
     pub fn durable(&self) -> &Frontier {
         &self.replica.durable
+    }
+
+    /// For every feed the last event in the views.
+    #[must_use]
+    pub fn folded(&self) -> &Frontier {
+        &self.replica.folded
     }
 
     /// The incarnation in which the next event will be, unless a new one has to be opened for it.

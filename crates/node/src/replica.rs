@@ -64,6 +64,8 @@ pub(crate) struct Replica {
     /// When brokers joined, in the order of the log: twice where one was removed and came back.
     joins: BTreeMap<BrokerId, BTreeSet<OrderKey>>,
     held: BTreeMap<(Wall, Feed, u64), Arc<Loaded>>,
+    /// Types of events that are taken for unknown.
+    pub(crate) unread: Vec<u16>,
 }
 
 impl Replica {
@@ -109,7 +111,7 @@ impl Replica {
     pub(crate) fn authored(&mut self, stored: &StoredEvent, wall: Wall, clock: &mut HlcClock) {
         let r = stored.reference();
         self.accepted.raise(r.feed, r.seq, r.hash);
-        let loaded = Arc::new(Loaded::new(stored));
+        let loaded = Arc::new(Loaded::read(stored, &self.unread));
         self.learn(&loaded);
         self.fold(vec![loaded], wall, clock);
     }
@@ -169,7 +171,7 @@ impl Replica {
         for (stored, _) in checked {
             let r = stored.reference();
             self.accepted.raise(r.feed, r.seq, r.hash);
-            let event = Arc::new(Loaded::new(&stored));
+            let event = Arc::new(Loaded::read(&stored, &self.unread));
             self.learn(&event);
             loaded.push(event);
             out.fresh.push(stored);

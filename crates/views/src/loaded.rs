@@ -20,6 +20,16 @@ impl Loaded {
         Self { reference: stored.reference(), header: stored.header().clone(), event: stored.event().ok() }
     }
 
+    /// As [`Loaded::new`], by a program that does not know events of these types.
+    #[must_use]
+    pub fn read(stored: &StoredEvent, unread: &[u16]) -> Self {
+        let mut loaded = Self::new(stored);
+        if unread.contains(&loaded.header.kind) {
+            loaded.event = None;
+        }
+        loaded
+    }
+
     /// As [`Loaded::new`], where the stored event is not needed any more.
     #[must_use]
     pub fn take(stored: StoredEvent) -> Self {

@@ -3,11 +3,11 @@
 use crate::actors::agent_link::{AgentLink, Explain, Order, Take, Tell};
 use crate::actors::node::{EndsProcess, NodeActor, Noticed};
 use crate::backend::{BackendError, HostNow, SessionNow};
-use crate::catalog::catalog;
 use crate::shared::{Changed, Shared};
 use actix::{
     Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, SpawnHandle, StreamHandler,
 };
+use hostler_brokering::catalog;
 use hostler_model::{HostId, SeatId, SessionId, Wall};
 use hostler_node::AlarmCode;
 use hostler_seating::explanation::Explanation;

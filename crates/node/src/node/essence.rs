@@ -25,12 +25,6 @@ impl Node {
         self.fault = Some(fault);
     }
 
-    /// For every feed the last event in the views.
-    #[must_use]
-    pub fn folded(&self) -> &Frontier {
-        &self.replica.folded
-    }
-
     /// For every feed the last event that was taken in, on the disk or not.
     #[must_use]
     pub fn accepted(&self) -> &Frontier {

@@ -131,6 +131,7 @@ impl Net {
             trusted: vec![(id(1), AuthorKey::from_secret(&secret(1)).public())],
             incarnation: incarnation.max().unwrap_or(Incarnation { ordinal: 1, random: u64::from(broker.0[0]) }),
             seed: [broker.0[0].wrapping_mul(31).wrapping_add(machine.starts); 32],
+            unread: Vec::new(),
         };
         let events = machine.disk.iter().map(|e| Arc::new(Loaded::new(e))).collect();
         let saved = machine.saved.as_ref().map(|bytes| SavedViews::decode(bytes).unwrap());

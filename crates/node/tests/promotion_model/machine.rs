@@ -57,6 +57,7 @@ impl Machine {
             trusted: vec![(id(1), AuthorKey::from_secret(&secret(1)).public())],
             incarnation: own.max().unwrap_or(Incarnation { ordinal: 1, random: u64::from(self.me) }),
             seed: [self.me.wrapping_mul(31).wrapping_add(self.starts); 32],
+            unread: Vec::new(),
         };
         let events = self.disk.iter().map(|e| Arc::new(Loaded::new(e))).collect();
         let mut node = Node::new(config, events, self.now());

@@ -2,7 +2,7 @@
 
 use super::{Addresses, BrokerRow};
 use crate::backend::{BrokerNow, Snapshot};
-use crate::serving::serving;
+use hostler_brokering::serving;
 use hostler_model::{BrokerId, limits};
 use hostler_views::Broker;
 use hostler_wire::Fingerprint;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// The enabled brokers that are alive, by priority. A standby takes work only in the place of an active one that is
 /// gone: dead, disabled or removed.
 #[must_use]
-pub(crate) fn serving(site: &State, alive: &BTreeSet<BrokerId>) -> Vec<BrokerId> {
+pub fn serving(site: &State, alive: &BTreeSet<BrokerId>) -> Vec<BrokerId> {
     let enabled = |standby: bool| {
         let fits = move |b: &&BrokerId| site.brokers.get(b).is_some_and(|b| b.enabled && b.standby == standby);
         site.order.iter().filter(fits).copied()

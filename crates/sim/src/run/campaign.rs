@@ -1,0 +1,93 @@
+//! Many seeds of one scenario, on several threads.
+
+use super::{Detail, Outcome, Prepared, Violation};
+use crate::marks::Marks;
+use crate::stats::Stats;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Many runs of one scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Campaign {
+    /// The first seed.
+    pub first: u64,
+    /// How many.
+    pub seeds: u64,
+    /// On so many threads.
+    pub jobs: usize,
+    /// Each seed is run twice, and must come to the same digest.
+    pub twice: bool,
+    /// A scenario that plants a fault is done once that was found.
+    pub stops_at_violation: bool,
+}
+
+/// What was done since the last call.
+pub type Progress<'a> = &'a (dyn Fn(&Stats) + Sync);
+
+/// What came of many runs.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// In numbers.
+    pub stats: Stats,
+    /// What was reached.
+    pub marks: Marks,
+    /// The failures, by seed; the lowest first.
+    pub failures: Vec<(u64, Violation)>,
+    /// Digest of the digests, in the order of the seeds.
+    pub digest: [u8; 32],
+}
+
+impl Campaign {
+    /// Runs them. The outcome does not depend on the number of threads.
+    #[must_use]
+    pub fn run(&self, prepared: &Prepared, progress: Progress<'_>) -> Summary {
+        let next = AtomicU64::new(0);
+        let stop = AtomicBool::new(false);
+        let outcomes: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= self.seeds || stop.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let outcome = self.one(prepared, self.first + number);
+                        progress(&outcome.stats);
+                        if outcome.violation.is_some() && self.stops_at_violation {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        if let Ok(mut outcomes) = outcomes.lock() {
+                            outcomes.push(outcome);
+                        }
+                    }
+                });
+            }
+        });
+        let mut outcomes = outcomes.into_inner().unwrap_or_default();
+        outcomes.sort_by_key(|outcome| outcome.seed);
+        let mut summary = Summary::default();
+        let mut hasher = blake3::Hasher::new();
+        for outcome in outcomes {
+            hasher.update(&outcome.digest);
+            summary.stats.add(&outcome.stats);
+            summary.marks.add(&outcome.marks);
+            summary.failures.extend(outcome.violation.map(|violation| (outcome.seed, violation)));
+        }
+        summary.digest = *hasher.finalize().as_bytes();
+        summary
+    }
+
+    fn one(&self, prepared: &Prepared, seed: u64) -> Outcome {
+        let mut outcome = prepared.run(seed, Detail::Figures);
+        if self.twice && outcome.violation.is_none() {
+            let again = prepared.run(seed, Detail::Figures);
+            if again.digest != outcome.digest {
+                let what = "the same seed has come to two digests".to_owned();
+                outcome.violation =
+                    Some(Violation { invariant: "same-seed-same-digest", what, at_ms: again.stats.simulated_ms });
+            }
+        }
+        outcome
+    }
+}
