@@ -102,15 +102,26 @@ async fn work(rest: Rest, brokers: Vec<Ipv4Addr>, number: u64, mut random: StdRn
 
 /// Waits until a broker that was started again has links to all others and has caught up. Gives how long that took.
 fn wait_for_rejoin(farm: &NetFarm, name: &str, other: &str, started: Instant) -> Duration {
-    wait::until_true(&format!("{name} is back"), REJOIN, || {
-        let Ok(status) = farm.get(name, "status") else { return Ok(false) };
+    let mut last = String::new();
+    let back = wait::until_true(&format!("{name} is back"), REJOIN, || {
+        let status = match farm.get(name, "status") {
+            Ok(status) => status,
+            Err(error) => {
+                last = format!("{name}: {error:#}");
+                return Ok(false);
+            }
+        };
         if status["brokers"]["up"] != status["brokers"]["total"] {
+            last = format!("{name}: {status}");
             return Ok(false);
         }
         let row = farm.row(other, name)?;
+        last = format!("{other} about {name}: {row}");
         Ok(row["alive"] == true && row["lag_events"].as_u64().is_some_and(|lag| lag <= CAUGHT_UP_EVENTS))
-    })
-    .unwrap();
+    });
+    if let Err(error) = back {
+        panic!("{error}; the last that was said: {last}");
+    }
     started.elapsed()
 }
 

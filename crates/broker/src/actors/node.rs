@@ -50,10 +50,9 @@ impl Message for DoCommand {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) enum FromPeer {
-    /// The link is up; it is in [`Shared::peers`] already.
-    Up(BrokerId),
-    /// It is gone.
-    Down(BrokerId),
+    /// A link came up, or one is gone: [`Shared::peers`] says what is there now. Of two links on two threads, the end of
+    /// the former one may be told after the beginning of the next.
+    Link(BrokerId),
     /// The peer does not accept this broker's key.
     Refused(BrokerId),
     /// The peer says something.
@@ -418,8 +417,8 @@ impl Handler<FromPeer> for NodeActor {
 
     fn handle(&mut self, message: FromPeer, ctx: &mut Self::Context) {
         let input = match message {
-            FromPeer::Up(peer) => Input::Linked(peer),
-            FromPeer::Down(peer) => Input::Unlinked(peer),
+            FromPeer::Link(peer) if self.shared.peers.get(peer).is_some() => Input::Linked(peer),
+            FromPeer::Link(peer) => Input::Unlinked(peer),
             FromPeer::Refused(peer) => Input::Refused(peer),
             FromPeer::Says(from, message) => Input::Message { from, message: *message },
             FromPeer::Tells(from, mut about) => {

@@ -72,7 +72,7 @@ impl Actor for PeerLink {
         self.link.connection.close(CloseReason::Done);
         if self.shared.peers.remove(self.peer, self.link.number) {
             info!(peer = %self.peer.short(), "link to a broker is gone");
-            self.node.do_send(FromPeer::Down(self.peer));
+            self.node.do_send(FromPeer::Link(self.peer));
         }
     }
 }
@@ -86,7 +86,7 @@ async fn read(
     handle: Arc<Handle>,
 ) {
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
-    if node.send(FromPeer::Up(peer)).await.is_err() {
+    if node.send(FromPeer::Link(peer)).await.is_err() {
         return;
     }
     loop {
