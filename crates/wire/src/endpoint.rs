@@ -1,7 +1,7 @@
 //! One UDP socket that speaks one service: it dials, and where it listens it takes connections as well.
 
 use crate::acceptor::{self, Arrivals};
-use crate::blocked::{self, Ends};
+use crate::blocked::{self, Ends, Objection};
 use crate::certificate::{CertificateError, Credentials, public_key_in};
 use crate::close::CloseReason;
 use crate::connect_error::ConnectError;
@@ -92,6 +92,18 @@ pub(crate) struct Shared {
     pub(crate) tls: Tls,
     pub(crate) quinn: quinn::Endpoint,
     pub(crate) live: Arc<LiveConnections>,
+    /// Where packets go: only of this machine's own network can the system be asked why there is no answer.
+    pub(crate) ground: Ground,
+}
+
+/// Whose network it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ground {
+    /// This machine's.
+    Machine,
+    /// A simulation's.
+    #[cfg(test)]
+    Simulation,
 }
 
 impl Endpoint {
@@ -118,17 +130,16 @@ impl Endpoint {
     pub fn listen(options: EndpointOptions, at: SocketAddr) -> Result<(Self, Arrivals), EndpointError> {
         let bind = |source| EndpointError::Bind { at, what: options.service, source };
         let socket = UdpSocket::bind(at).map_err(bind)?;
-        let tls = Tls::new(Credentials::of(&options.key)?);
-        // What every handshake really uses is made anew for it; this one decides nothing but early packets.
-        let crypto = tls.server(options.service, Accept::Members(options.roster.clone(), &[]), Seen::default())?;
-        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        // Members don't change their addresses; without this a connection can't be moved by whoever repeats a packet.
-        config.transport_config(options.service.transport()).migration(false);
+        let config = server_config(&options)?;
         let from = (!at.ip().is_unspecified()).then(|| at.ip());
-        let mut endpoint = Self::open(options, socket, from, Some(config.clone()))?;
-        let (task, arrivals) = acceptor::start(endpoint.shared.clone(), config);
-        endpoint.acceptor = Some(task);
-        Ok((endpoint, arrivals))
+        Ok(Self::open(options, socket, from, Some(config.clone()))?.accept(config))
+    }
+
+    /// Takes connections from now on.
+    pub(crate) fn accept(mut self, config: ServerConfig) -> (Self, Arrivals) {
+        let (task, arrivals) = acceptor::start(self.shared.clone(), config);
+        self.acceptor = Some(task);
+        (self, arrivals)
     }
 
     fn open(
@@ -137,7 +148,6 @@ impl Endpoint {
         bind: Option<IpAddr>,
         server: Option<ServerConfig>,
     ) -> Result<Self, EndpointError> {
-        let tls = Tls::new(Credentials::of(&options.key)?);
         let runtime = Arc::new(HandleRuntime(options.runtime.clone()));
         let at = socket.local_addr().unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
         let config = restart::endpoint_config(&options.key, options.service);
@@ -146,8 +156,18 @@ impl Endpoint {
             what: options.service,
             source,
         })?;
+        Self::around(quinn, options, bind, Ground::Machine)
+    }
+
+    pub(crate) fn around(
+        quinn: quinn::Endpoint,
+        options: EndpointOptions,
+        bind: Option<IpAddr>,
+        ground: Ground,
+    ) -> Result<Self, EndpointError> {
+        let tls = Tls::new(Credentials::of(&options.key)?);
         let live = LiveConnections::follow(options.roster.clone(), &options.runtime);
-        Ok(Self { shared: Arc::new(Shared { options, tls, quinn, live }), bind, acceptor: None })
+        Ok(Self { shared: Arc::new(Shared { options, tls, quinn, live, ground }), bind, acceptor: None })
     }
 
     /// Where it is bound.
@@ -190,7 +210,8 @@ impl Endpoint {
     pub async fn connect_to(&self, to: SocketAddr, trust: Trust) -> Result<Connection, ConnectError> {
         let what = self.shared.options.service;
         let unknown = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-        let from = blocked::local_towards(self.bind, to).map_err(|source| ConnectError::NoWay {
+        let ground = self.shared.ground;
+        let from = ground.local_towards(self.bind, to).map_err(|source| ConnectError::NoWay {
             ends: Ends { from: self.bind.unwrap_or(unknown), to, what },
             source,
         })?;
@@ -203,7 +224,7 @@ impl Endpoint {
                 done = timeout(Duration::from_millis(CONNECT_MS), shared.handshake(ends, trust)) => {
                     done.unwrap_or(Err(ConnectError::NoAnswer(ends)))
                 }
-                objection = blocked::objection(bind, to) => Err(ConnectError::objected(objection, ends)),
+                objection = ground.objection(bind, to) => Err(ConnectError::objected(objection, ends)),
             }
         });
         let abort = AbortOnDrop(task.abort_handle());
@@ -236,6 +257,35 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         if let Some(task) = &self.acceptor {
             task.abort();
+        }
+    }
+}
+
+/// What a listening endpoint begins with.
+pub(crate) fn server_config(options: &EndpointOptions) -> Result<ServerConfig, EndpointError> {
+    let tls = Tls::new(Credentials::of(&options.key)?);
+    // What every handshake really uses is made anew for it; this one decides nothing but early packets.
+    let crypto = tls.server(options.service, Accept::Members(options.roster.clone(), &[]), Seen::default())?;
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    // Members don't change their addresses; without this a connection can't be moved by whoever repeats a packet.
+    config.transport_config(options.service.transport()).migration(false);
+    Ok(config)
+}
+
+impl Ground {
+    fn local_towards(self, bind: Option<IpAddr>, to: SocketAddr) -> io::Result<IpAddr> {
+        match self {
+            Self::Machine => blocked::local_towards(bind, to),
+            #[cfg(test)]
+            Self::Simulation => bind.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into()),
+        }
+    }
+
+    async fn objection(self, bind: Option<IpAddr>, to: SocketAddr) -> Objection {
+        match self {
+            Self::Machine => blocked::objection(bind, to).await,
+            #[cfg(test)]
+            Self::Simulation => std::future::pending().await,
         }
     }
 }

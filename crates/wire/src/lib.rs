@@ -27,6 +27,8 @@ mod rotation;
 mod runtime;
 mod said;
 mod service;
+#[cfg(test)]
+mod simulated;
 mod tls;
 mod typed;
 mod verifier;
