@@ -122,6 +122,8 @@ alarm_codes! {
         "update the older of the two programs";
     Forked, "feed.forked", Critical, Lasts::ForADay,
         "stop the second copy of that broker; then remove it and let it join again with a token";
+    Copied, "broker.copied", Critical, Lasts::ForADay,
+        "stop the second copy of that broker; then remove it and let it join again with a token";
     ViewsDiffer, "views.differ", Critical, Lasts::WithItsCause(0),
         "see that both brokers have the same version and restart them; if it stays, report it with both logs";
     SessionStranger, "session.stranger", Warning, Lasts::ForADay,

@@ -6,6 +6,7 @@ mod alarms;
 mod author;
 mod candidacy;
 mod command;
+mod copies;
 mod decide;
 #[cfg(feature = "planted-faults")]
 mod fault;

@@ -18,6 +18,7 @@ mod standing;
 
 use crate::alarms::Alarms;
 use crate::candidacy::Candidacy;
+use crate::copies::Copies;
 use crate::heard::Heard;
 use crate::pending::{Origin, Pending};
 use crate::random::Random;
@@ -193,6 +194,8 @@ pub struct Node {
     fenced: Epoch,
     /// Brokers that do not accept this broker's key.
     refused_by: BTreeSet<BrokerId>,
+    /// What others have of this broker's feeds.
+    copies: Copies,
     /// Feeds that are known to have forked.
     forked: BTreeSet<Feed>,
     /// Commands that wait until it is clear whether the feed goes on.
@@ -269,6 +272,7 @@ impl Node {
             known_mastership: None,
             fenced: Epoch::NONE,
             refused_by: BTreeSet::new(),
+            copies: Copies::default(),
             forked: BTreeSet::new(),
             waiting: VecDeque::new(),
             batches: BTreeMap::new(),
@@ -475,7 +479,7 @@ impl Node {
     fn settle(&mut self, now: Now) {
         let members = self.other_members();
         let settled = self.continuity.settle(now.mono, &members);
-        self.look_at_standing();
+        self.look_at_standing(now);
         if settled {
             self.heed_restored();
             for (origin, actor, command) in std::mem::take(&mut self.waiting) {

@@ -249,3 +249,58 @@ fn two_copies_of_one_broker_raise_the_alarm_and_open_new_incarnations() {
     assert_eq!(ordinals[0], 1);
     assert_eq!(ordinals.len(), 3, "each copy has an incarnation of its own now: {ordinals:?}");
 }
+
+#[test]
+fn a_copy_in_an_incarnation_of_its_own_is_found_out() {
+    // An ordinary broker, and the master.
+    for n in [3, 1] {
+        let mut net = Net::farm(3);
+        let others = if n == 1 { [2, 3] } else { [1, 2] };
+        net.command(n, user("before")).unwrap();
+        net.run(2_000);
+        let before = net.incarnations(others[0], n)[0].1;
+
+        // The copy starts where one of the others does not answer, and so writes in a new incarnation.
+        let one = net.machines.get_mut(&id(n)).unwrap();
+        let original = (one.node.take(), one.disk.clone());
+        net.link(n, others[1], false);
+        net.start(id(n));
+        net.run(4_000);
+        net.command(n, user("by-the-copy")).unwrap();
+        net.run(1_000);
+        let swap = |net: &mut Net, (node, disk)| {
+            let one = net.machines.get_mut(&id(n)).unwrap();
+            (std::mem::replace(&mut one.node, node), std::mem::replace(&mut one.disk, disk))
+        };
+        let copy = swap(&mut net, original);
+        assert!(net.alarms.iter().all(|(_, code)| *code != "broker.copied"));
+
+        // Each of them runs again for a while, and writes; the alarm comes with the first heads.
+        for other in others {
+            net.link(n, other, true);
+        }
+        net.run(2_000);
+        let copied = |net: &Net| net.alarms.iter().filter(|a| **a == (id(n), "broker.copied")).count();
+        assert_eq!(copied(&net), 1, "{:?}", net.alarms);
+        let mut away = copy;
+        for name in ["original-1", "copy-1", "original-2", "copy-2"] {
+            net.command(n, user(name)).unwrap();
+            net.run(2_000);
+            away = swap(&mut net, away);
+        }
+        net.run(2_000);
+        net.assert_equal_views();
+        assert!(copied(&net) > 2, "the alarm comes again with what the copy writes: {:?}", net.alarms);
+        assert!(net.alarms.iter().all(|(_, code)| *code != "feed.forked"));
+        let (users, aside) = net.users(others[0]);
+        assert_eq!((users.len(), aside), (6, vec![]), "{users:?}");
+        // An ordinary broker goes on in its own incarnation; of a master the later one overrules the earlier.
+        let ordinals: Vec<u32> = net.incarnations(others[0], n).into_iter().map(|(ordinal, _)| ordinal).collect();
+        let first = net.incarnations(others[0], n)[0].1;
+        if n == 1 {
+            assert_eq!((ordinals, first), (vec![1, 2, 3, 4], before));
+        } else {
+            assert_eq!((ordinals, first), (vec![1, 2], before + 2));
+        }
+    }
+}

@@ -170,7 +170,9 @@ impl Node {
         }
         let mut random = [0; 8];
         self.random.generator().fill_bytes(&mut random);
-        let latest = self.replica.latest_incarnation(self.me).max(self.author.feed().incarnation.ordinal);
+        let elsewhere = self.copies.latest().map_or(0, |i| i.ordinal);
+        let latest =
+            self.replica.latest_incarnation(self.me).max(self.author.feed().incarnation.ordinal).max(elsewhere);
         self.author.renew(Continuity::next(latest, u64::from_le_bytes(random)));
         self.continuity = Continuity::GoesOn;
         match self.master() {

@@ -80,6 +80,7 @@ impl Node {
             Continuity::Asking { agreed, until } => (agreed, until.since(now.mono)).hash(into),
             other => std::mem::discriminant(other).hash(into),
         }
+        self.copies.essence(now.mono).hash(into);
         for (broker, peer) in &self.peers {
             // Only what is missing here can be asked for.
             let missing = peer.heads.iter().flat_map(|h| &h.durable.0).filter(|(f, (seq, _))| {

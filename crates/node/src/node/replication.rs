@@ -108,6 +108,15 @@ impl Node {
         if let Some((feed, seq)) = fork {
             self.alarm_fork(feed, seq);
         }
+        let members = self.other_members();
+        if let Some((feed, seq)) = self.copies.hear(from, &heads, feed, &self.replica.accepted, &members) {
+            let (me, from) = (self.broker_name(self.me), self.broker_name(from));
+            let text = format!(
+                "a copy of broker {me} runs beside it: broker {from} has event {seq} of feed {feed}, which {me} has not \
+                 written"
+            );
+            self.alarm(AlarmCode::Copied, text);
+        }
         if heads.site == self.site {
             self.fenced = self.fenced.max(heads.epoch);
         }

@@ -6,7 +6,7 @@ use crate::pending::Origin;
 use crate::{CommandError, Continuity};
 use hostler_events::Actor;
 use hostler_events::payload::Role;
-use hostler_model::BrokerId;
+use hostler_model::{BrokerId, Now};
 
 impl Node {
     /// Why this broker is no member any more, where it is none.
@@ -46,10 +46,25 @@ impl Node {
     }
 
     /// Looks at what others may have decided about this broker.
-    pub(super) fn look_at_standing(&mut self) {
-        if self.continuity == Continuity::GoesOn && !self.feed_is_mine() {
+    pub(super) fn look_at_standing(&mut self, now: Now) {
+        if self.continuity != Continuity::GoesOn {
+            return;
+        }
+        if !self.feed_is_mine() {
+            self.continuity = Continuity::Broken;
+        } else if self.is_overruled() && self.copies.may_leap(now.mono) {
+            self.copies.leapt(now.mono);
             self.continuity = Continuity::Broken;
         }
+    }
+
+    /// True for a master that has a later incarnation than the one in which it writes, from before its disk was
+    /// restored or by a copy of its data. The resume with which that one begins supersedes what is written in this one.
+    fn is_overruled(&self) -> bool {
+        let writes = self.author.feed();
+        let own = self.replica.accepted.0.keys().filter(|f| f.broker == self.me).map(|f| f.incarnation);
+        own.chain(self.copies.latest()).any(|i| i > writes.incarnation)
+            && self.master().is_some_and(|(master, _)| master == self.me)
     }
 
     /// A broker asks for its own new key only. It may have it once the master knows the incarnation in which it writes:

@@ -16,7 +16,8 @@ use std::sync::Arc;
 const FOLLOWING: usize = 10_000;
 
 /// Alarms that must not be raised.
-pub(crate) const BAD_ALARMS: [&str; 4] = ["feed.forked", "event.forged", "views.differ", "event.unreadable"];
+pub(crate) const BAD_ALARMS: [&str; 5] =
+    ["feed.forked", "broker.copied", "event.forged", "views.differ", "event.unreadable"];
 
 /// How the machines of a state behave.
 #[derive(Clone, Copy, Debug, Default)]

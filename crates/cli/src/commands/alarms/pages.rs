@@ -36,6 +36,7 @@ pages! {
     EventForged => "event.forged",
     EventUnreadable => "event.unreadable",
     Forked => "feed.forked",
+    Copied => "broker.copied",
     ViewsDiffer => "views.differ",
     SessionStranger => "session.stranger",
     SessionDuplicate => "session.duplicate",
