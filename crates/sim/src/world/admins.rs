@@ -137,7 +137,12 @@ impl World {
             1 => self.published(),
             2 if items > 1 => {
                 // The last item is the one that changes; what users ask for stays as it is.
-                Command::ChangeItem { item: "spare".into(), name: None, launch: None, spec: Some(spec(n.is_multiple_of(2))) }
+                Command::ChangeItem {
+                    item: "spare".into(),
+                    name: None,
+                    launch: None,
+                    spec: Some(spec(n.is_multiple_of(2))),
+                }
             }
             3 => Command::Set { key: "hosts.slow_start".into(), value: Some(format!("{}s", 60 + n % 120)) },
             4 if hosts > 0 => Command::ChangeHost {

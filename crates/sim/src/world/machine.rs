@@ -152,7 +152,7 @@ impl Machine {
 }
 
 impl Process {
-    pub(crate) fn state<'a>(&'a self, site: SiteId) -> Option<&'a State> {
+    pub(crate) fn state(&self, site: SiteId) -> Option<&State> {
         self.node.views().site(site)
     }
 
