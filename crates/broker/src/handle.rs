@@ -78,6 +78,10 @@ impl Handle {
             return None;
         }
         Some(match frame {
+            // Who asks may not have heard yet that this broker takes no work any more.
+            PeerFrame::Seat { request, .. } if !serving_now(&self.snapshot()).contains(&self.shared.me) => {
+                PeerFrame::Seated { request, result: Err(NoSeat::Busy) }
+            }
             PeerFrame::Seat { request, seat } => PeerFrame::Seated { request, result: self.decide(*seat).await },
             PeerFrame::Take { request, ticket } => {
                 PeerFrame::Taken { request, result: self.take(&ticket, false).await }

@@ -65,7 +65,11 @@ impl Check for Acknowledged {
 
     fn healed(&mut self, world: &mut World) -> Result<(), String> {
         let members: Vec<usize> = world.members();
-        for event in self.kept.keys() {
+        for (event, holders) in &self.kept {
+            // What a broker alone had when it was removed stays with it, until it comes back.
+            if !holders.iter().any(|at| members.contains(at)) {
+                continue;
+            }
             for at in &members {
                 if !has(world, *at, event) {
                     return Err(format!(

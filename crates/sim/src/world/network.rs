@@ -300,8 +300,15 @@ impl World {
             let until_ms = self.machines[at].paused_until;
             return self.queue.push(until_ms, Event::Unlinked { at, run, peer });
         }
-        self.tell_node(at, Input::Unlinked(peer));
-        self.home_gone(at, peer);
+        // Another machine may have the id: a new link counts, however late the old one's end is noticed.
+        let linked = |other: usize| {
+            let link = self.network.links.get(&ordered(Place::Broker(at), Place::Broker(other)));
+            self.machines[other].id == peer && link.is_some_and(|link| link.up)
+        };
+        if !(0..self.machines.len()).any(linked) {
+            self.tell_node(at, Input::Unlinked(peer));
+            self.home_gone(at, peer);
+        }
     }
 
     /// Ends the links of a broker to others that do not accept its key any more.

@@ -437,8 +437,8 @@ impl Founders {
 
     fn is_one(&mut self) -> bool {
         let digests: Vec<Hash> = self.nodes.values_mut().map(|(node, _)| node.digest()).collect();
-        let first = self.nodes.values().next().map(|(node, _)| (node.durable().clone(), node.master()));
-        let same = |n: &Node| Some((n.durable().clone(), n.master())) == first && n.master().is_some();
+        let first = self.nodes.values().next().map(|(node, _)| node.durable().clone());
+        let same = |n: &Node| Some(n.durable()) == first.as_ref() && n.master().is_some();
         digests.windows(2).all(|two| two[0] == two[1]) && self.nodes.values().all(|(node, _)| same(node))
     }
 }
