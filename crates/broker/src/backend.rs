@@ -31,8 +31,6 @@ pub struct Snapshot {
     pub master: Option<(BrokerId, Epoch)>,
     /// Since when it has been the master without a break.
     pub master_since: Option<Wall>,
-    /// Digest of the views.
-    pub digest: Hash,
     /// For every feed the last event on the disk.
     pub durable: Frontier,
     /// What is known of every broker of the farm.
@@ -59,6 +57,12 @@ impl Snapshot {
         let master = site.master.as_ref().map(|m| (m.epoch.broker, m.epoch));
         let gateways = BTreeMap::new();
         Arc::new(Self { site_id, site, master, master_since: None, gateways, ..(**self).clone() })
+    }
+
+    /// Digest of the views. It is computed here, since it takes as long as the views are large.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        hostler_views::digest_of(self.sites.iter().map(|(site, state)| (site, &**state)))
     }
 
     /// The site's name.

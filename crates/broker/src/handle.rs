@@ -14,7 +14,7 @@ use hostler_brokering::serving;
 use hostler_events::{Actor, StoredEvent};
 use hostler_model::{BrokerId, HostId, SeatId, SessionId, SiteId, UserName, Wall, limits};
 use hostler_node::{Command, CommandError, Outcome};
-use hostler_rdp::{SignedTicket, Ticket, UserMatch, match_user};
+use hostler_rdp::{SignedTicket, Ticket, UserMatch, hinted_name, match_user};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::home::home_order;
 use hostler_seating::seat::{Door, NoSeat, Placement, SeatRequest, TicketClaim, TicketRefusal};
@@ -286,7 +286,8 @@ fn serving_now(snapshot: &Snapshot) -> Vec<BrokerId> {
 
 /// The user whom a name stands for that may be cut off.
 fn known_user(snapshot: &Snapshot, hint: &str) -> Result<UserName, NoSeat> {
-    match match_user(hint, snapshot.site.user_names()) {
+    let from = hinted_name(hint);
+    match match_user(hint, from.iter().flat_map(|name| snapshot.site.user_names_from(name))) {
         UserMatch::Exact(user) | UserMatch::UniquePrefix(user) => Ok(user),
         UserMatch::Ambiguous | UserMatch::Unknown => {
             Err(NoSeat::UnknownUser(hint.chars().take(limits::NAME_BYTES).collect()))

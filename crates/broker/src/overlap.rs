@@ -19,13 +19,15 @@ pub(crate) enum Left {
     Removed,
 }
 
-type Key = (MemberRole, PublicKey);
-
 /// The keys that are good, and those that were a moment ago.
 #[derive(Default)]
-pub(crate) struct Overlap {
-    listed: HashMap<Key, [u8; 16]>,
-    leaving: HashMap<Key, ([u8; 16], Instant)>,
+pub(crate) struct Overlap(HashMap<MemberRole, Keys>);
+
+/// Those of one role.
+#[derive(Default)]
+struct Keys {
+    listed: HashMap<PublicKey, [u8; 16]>,
+    leaving: HashMap<PublicKey, ([u8; 16], Instant)>,
 }
 
 impl Overlap {
@@ -38,35 +40,33 @@ impl Overlap {
         left: impl Fn([u8; 16]) -> Left,
         now: Instant,
     ) -> Vec<(PublicKey, [u8; 16])> {
-        let good: HashMap<Key, [u8; 16]> = keys.iter().map(|(key, id)| ((role, *key), *id)).collect();
-        let mut former: Vec<(Key, [u8; 16])> = Vec::new();
-        self.listed.retain(|key, id| {
-            if key.0 == role {
-                former.push((*key, *id));
-            }
-            key.0 != role
-        });
-        for (key, id) in former.into_iter().filter(|(key, _)| !good.contains_key(key)) {
+        let good: HashMap<PublicKey, [u8; 16]> = keys.iter().copied().collect();
+        let Keys { listed, leaving } = self.0.entry(role).or_default();
+        for (key, id) in std::mem::take(listed).into_iter().filter(|(key, _)| !good.contains_key(key)) {
             let for_ms = match keys.iter().any(|(_, other)| *other == id) {
                 true => REPLACED_MS,
                 false if left(id) == Left::Removed => REMOVED_MS,
                 false => continue,
             };
-            self.leaving.insert(key, (id, now + Duration::from_millis(for_ms)));
+            leaving.insert(key, (id, now + Duration::from_millis(for_ms)));
         }
-        self.listed.extend(good.iter().map(|(key, id)| (*key, *id)));
         // A key that was replaced is worth nothing once its member is gone.
-        self.leaving.retain(|key, (id, until)| {
-            let stays = key.0 != role || keys.iter().any(|(_, other)| other == id) || left(*id) == Left::Removed;
+        leaving.retain(|key, (id, until)| {
+            let stays = keys.iter().any(|(_, other)| other == id) || left(*id) == Left::Removed;
             *until > now && stays && !good.contains_key(key)
         });
-        let leaving = self.leaving.iter().filter(|(key, _)| key.0 == role).map(|(key, (id, _))| (key.1, *id));
-        keys.into_iter().chain(leaving).collect()
+        *listed = good;
+        keys.into_iter().chain(leaving.iter().map(|(key, (id, _))| (*key, *id))).collect()
     }
 
     /// When the next key is worth nothing any more.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.leaving.values().map(|(_, until)| *until).min()
+        self.0.values().flat_map(|keys| keys.leaving.values()).map(|(_, until)| *until).min()
+    }
+
+    /// Whether a key of this role is worth nothing any more, and still let in.
+    pub(crate) fn is_due(&self, role: MemberRole, now: Instant) -> bool {
+        self.0.get(&role).is_some_and(|keys| keys.leaving.values().any(|(_, until)| *until <= now))
     }
 }
 

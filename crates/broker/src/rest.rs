@@ -19,7 +19,7 @@ mod problem;
 mod server;
 mod site_asked;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use endpoints::{CommandReply, Labelled};
 pub use endpoints::{

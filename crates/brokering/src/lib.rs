@@ -1,7 +1,8 @@
 //! What a broker makes of its views for seating. No I/O: the broker's actors and the simulator use the same.
 
-mod catalog;
+mod keeper;
+mod policy;
 mod serving;
 
-pub use catalog::catalog;
+pub use keeper::CatalogKeeper;
 pub use serving::serving;

@@ -6,6 +6,7 @@
 use data_encoding::{BASE32_NOPAD, DecodeError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Why a text is not an id.
@@ -108,6 +109,23 @@ ids! {
     SessionId,
 }
 
+/// The least part of an id by which a thing is found, in characters.
+const PREFIX: usize = 6;
+
+/// The ids that people mean by the beginning of one, from the lowest to the highest; `None` where no id begins so, or it
+/// is too short to tell ids apart. Comparing ids with these is much faster than writing each of them out.
+#[must_use]
+pub fn beginning_with<I: FromStr>(text: &str) -> Option<RangeInclusive<I>> {
+    let text = text.trim();
+    if text.chars().count() < PREFIX {
+        return None;
+    }
+    // The last character holds three bits only.
+    let lowest = format!("{text:a<26}").parse().ok()?;
+    let highest = if text.len() < 26 { format!("{text:7<25}4").parse().ok()? } else { text.parse().ok()? };
+    Some(lowest..=highest)
+}
+
 /// Anything that an event can touch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +178,31 @@ mod tests {
         assert_eq!(text.to_uppercase().parse(), Ok(id), "case does not matter");
         for bad in ["", "abc", "0000000000000000000000000!", "äöü"] {
             assert_eq!(bad.parse::<HostId>(), Err(IdError::Malformed(bad.into())));
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_means_those_that_begin_so() {
+        let id = HostId([0xA5; 16]);
+        let text = id.to_string();
+        for length in 0..=26 {
+            let range = beginning_with::<HostId>(&text[..length]);
+            assert_eq!(range.as_ref().is_some_and(|r| r.contains(&id)), length >= PREFIX, "{length}");
+            let Some(range) = range else { continue };
+            for edge in [range.start(), range.end()] {
+                assert!(edge.to_string().starts_with(&text[..length]), "{edge}");
+            }
+            let next = |id: &HostId, step: i8| {
+                HostId(u128::from_be_bytes(id.0).wrapping_add_signed(step.into()).to_be_bytes())
+            };
+            for outside in [next(range.start(), -1), next(range.end(), 1)] {
+                assert!(!outside.to_string().starts_with(&text[..length]), "{outside}");
+            }
+        }
+        let upper = format!(" {} ", text.to_uppercase());
+        assert_eq!(beginning_with(&upper), Some(id..=id));
+        for none in ["aaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaa0", "aaaaa!", "äöüäöü", ""] {
+            assert_eq!(beginning_with::<HostId>(none), None, "{none:?}");
         }
     }
 }

@@ -20,7 +20,7 @@ pub use feed::{Feed, Incarnation};
 pub use hlc::{Hlc, HlcClock};
 pub use id::{
     AdminId, BrokerId, GatewayId, GroupId, HostId, IdError, ItemId, Random, SeatId, SessionId, SiteId, Thing, TicketId,
-    TokenId, UserId,
+    TokenId, UserId, beginning_with,
 };
 pub use key::PublicKey;
 pub use launch::Launch;

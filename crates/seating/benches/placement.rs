@@ -11,6 +11,7 @@ use hostler_seating::explanation::Exclusion;
 use hostler_seating::report::{Load, Report, SessionKind};
 use hostler_seating::seat::{Door, Launch, SeatRequest};
 use hostler_seating::site::{Site, SiteInput, SiteOutput};
+use imbl::OrdMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::hint::black_box;
@@ -65,7 +66,7 @@ impl Desk {
         };
         let catalog = Catalog {
             hosts: hosts.collect(),
-            items: [(ITEM, item)].into(),
+            items: OrdMap::unit(ITEM, item),
             users: users.iter().map(|user| (user.clone(), CatalogUser::default())).collect(),
             policy: Policy::default(),
         };

@@ -1,9 +1,10 @@
 //! What the views say about a site, as far as seating needs it: hosts, items, users and the policy. Given to the machine
-//! of the site whole, whenever it changes.
+//! of the site whole, whenever it changes; what did not change since the last one is shared between the two.
 
 use crate::seat::{Door, Launch};
 use hostler_model::{Address, GroupId, HostId, ItemId, Name, UserName};
-use std::collections::{BTreeMap, BTreeSet};
+use imbl::OrdMap;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 /// Where mstsc cuts off a user's name in its cookie, in characters.
@@ -109,11 +110,11 @@ impl Default for Policy {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Catalog {
     /// The session hosts.
-    pub hosts: BTreeMap<HostId, CatalogHost>,
+    pub hosts: OrdMap<HostId, CatalogHost>,
     /// The published items.
-    pub items: BTreeMap<ItemId, CatalogItem>,
+    pub items: OrdMap<ItemId, CatalogItem>,
     /// The users; nobody else is seated.
-    pub users: BTreeMap<UserName, CatalogUser>,
+    pub users: OrdMap<UserName, CatalogUser>,
     /// The rules.
     pub policy: Policy,
 }
@@ -129,7 +130,7 @@ impl Catalog {
         if door != Door::Open || name.as_str().chars().count() != MSTSC_NAME_CHARS {
             return None;
         }
-        let mut longer = self.users.range::<UserName, _>((Bound::Excluded(name), Bound::Unbounded));
+        let mut longer = self.users.range::<_, UserName>((Bound::Excluded(name), Bound::Unbounded));
         let first = longer.next().filter(|(user, _)| user.as_str().starts_with(name.as_str()))?;
         let alone = longer.next().is_none_or(|(user, _)| !user.as_str().starts_with(name.as_str()));
         alone.then_some(first)

@@ -34,6 +34,7 @@ use crate::seat::{Door, NoSeat, SeatRequest};
 use books::Books;
 use hostler_model::{BrokerId, HostId, ItemId, Mono, Now, SeatId};
 use hosts::Hosts;
+use imbl::ordmap::DiffItem;
 use job::Job;
 use own_seats::OwnSeats;
 use queue::Queue;
@@ -169,49 +170,73 @@ impl Site {
     }
 
     fn take_catalog(&mut self, now: Now, catalog: Arc<Catalog>) {
-        self.catalog = catalog;
-        self.has_catalog = true;
-        self.room = true;
+        let before = std::mem::replace(&mut self.catalog, catalog);
         let catalog = Arc::clone(&self.catalog);
-        for (id, entry) in &catalog.hosts {
-            let Some(row) = self.hosts.row_or_new(*id) else { continue };
-            if let Some(host) = self.hosts.get_mut(row) {
-                host.listed = true;
-                host.name = entry.name.as_str().into();
-                host.enabled = entry.enabled;
-                host.ordered_drain = entry.draining;
-                host.cap_limit = entry.hard_cap;
-                host.slots_limit = entry.logon_slots;
+        let is_first = !std::mem::replace(&mut self.has_catalog, true);
+        self.room = true;
+        // What follows takes as long as much has changed, not as much there is: users come and go by the thousand.
+        let new_hosts = !before.hosts.ptr_eq(&catalog.hosts);
+        let mut changed = Vec::new();
+        let mut others_listed = false;
+        for change in before.hosts.diff(&catalog.hosts) {
+            others_listed |= !matches!(change, DiffItem::Update { old, new } if old.1.enabled == new.1.enabled);
+            match change {
+                DiffItem::Add(id, _) | DiffItem::Update { new: (id, _), .. } => {
+                    let Some(row) = self.hosts.row_or_new(*id) else { continue };
+                    self.list(row);
+                    changed.push(row);
+                }
+                DiffItem::Remove(id, _) => {
+                    let Some(row) = self.hosts.row(*id) else { continue };
+                    if let Some(host) = self.hosts.get_mut(row) {
+                        host.listed = false;
+                        host.enabled = false;
+                    }
+                    self.forget_reports(row);
+                    self.lose_all(now, row);
+                    self.forget_if_unknown(row);
+                    changed.push(row);
+                }
             }
         }
-        let gone: Vec<Row> =
-            self.hosts.iter().filter(|(_, h)| h.listed && !catalog.hosts.contains_key(&h.id)).map(|(r, _)| r).collect();
-        for row in gone {
-            if let Some(host) = self.hosts.get_mut(row) {
-                host.listed = false;
-                host.enabled = false;
-            }
-            self.forget_reports(row);
-            self.lose_all(now, row);
-            self.forget_if_unknown(row);
+        if new_hosts || !before.items.ptr_eq(&catalog.items) {
+            let hosts = &self.hosts;
+            let restricted = catalog.items.iter().filter_map(|(id, item)| {
+                let rows = item.hosts.as_ref()?.iter().filter_map(|host| hosts.row(*host)).collect();
+                Some((*id, rows))
+            });
+            self.published = restricted.collect();
+            self.excluded.clear();
         }
-        let hosts = &self.hosts;
-        let restricted = catalog.items.iter().filter_map(|(id, item)| {
-            let rows = item.hosts.as_ref()?.iter().filter_map(|host| hosts.row(*host)).collect();
-            Some((*id, rows))
-        });
-        self.published = restricted.collect();
-        self.excluded.clear();
-        let rows: Vec<Row> = self.hosts.iter().map(|(row, _)| row).collect();
-        for row in rows {
-            self.hosts.refresh(row, now.mono, &catalog.policy);
+        let other_policy = is_first || before.policy != catalog.policy;
+        if other_policy {
+            changed = self.hosts.iter().map(|(row, _)| row).collect();
         }
-        self.hosts.rank_aside(now.mono, &catalog.policy);
+        for row in &changed {
+            self.hosts.refresh(*row, now.mono, &catalog.policy);
+        }
+        if others_listed || other_policy {
+            self.hosts.rank_aside(now.mono, &catalog.policy);
+        }
         self.end_learning();
+    }
+
+    /// Brings a host in line with what the catalog says of it, if anything.
+    fn list(&mut self, row: Row) {
+        let Some(host) = self.hosts.get_mut(row) else { return };
+        let Some(entry) = self.catalog.hosts.get(&host.id) else { return };
+        host.listed = true;
+        host.name = entry.name.as_str().into();
+        host.enabled = entry.enabled;
+        host.ordered_drain = entry.draining;
+        host.cap_limit = entry.hard_cap;
+        host.slots_limit = entry.logon_slots;
     }
 
     fn agent_up(&mut self, now: Now, id: HostId) {
         let Some(row) = self.hosts.row_or_new(id) else { return };
+        // Its row may be a new one: there was no room for it when the catalog came.
+        self.list(row);
         if let Some(host) = self.hosts.get_mut(row) {
             host.up = true;
             host.last_number = 0;

@@ -15,6 +15,7 @@ mod state;
 mod timeline;
 mod views;
 
+pub use digest::digest_of;
 pub use lane::{Lane, Note};
 pub use loaded::Loaded;
 pub use records::{

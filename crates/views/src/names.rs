@@ -1,12 +1,12 @@
 //! One name, one thing: of two that were given the same name on two sides, the later one gets a suffix.
 
 use hostler_model::{Name, Thing};
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The names that are taken, by kind of thing.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Names(BTreeMap<(u8, String), Thing>);
+pub(crate) struct Names(OrdMap<(u8, String), Thing>);
 
 impl Names {
     /// Gives `thing` this name, or the first free one with a suffix.

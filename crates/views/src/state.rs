@@ -1,4 +1,7 @@
 //! What a site's events add up to, up to some place in their order.
+//!
+//! What grows with the farm is in persistent maps: a copy shares all that does not change afterwards, so copying a state,
+//! and comparing it with a copy that was changed a little, takes no longer in a large farm.
 
 mod fold;
 mod settle;
@@ -15,8 +18,9 @@ use hostler_events::{Event, EventRef};
 use hostler_model::{
     AdminId, BrokerId, GatewayId, GroupId, Hlc, HostId, ItemId, Name, SiteId, Thing, TokenId, UserId, UserName,
 };
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a site's events add up to. The main site's also has the farm's own matters.
@@ -41,31 +45,31 @@ pub struct State {
     /// When anything about the brokers last changed.
     pub brokers_changed: Hlc,
     /// Session hosts.
-    pub hosts: BTreeMap<HostId, Host>,
+    pub hosts: OrdMap<HostId, Host>,
     /// Gateways.
-    pub gateways: BTreeMap<GatewayId, Gateway>,
+    pub gateways: OrdMap<GatewayId, Gateway>,
     /// Published items.
-    pub items: BTreeMap<ItemId, Item>,
+    pub items: OrdMap<ItemId, Item>,
     /// Users.
-    pub users: BTreeMap<UserId, User>,
+    pub users: OrdMap<UserId, User>,
     /// Groups.
-    pub groups: BTreeMap<GroupId, Group>,
+    pub groups: OrdMap<GroupId, Group>,
     /// Administrators, in the main site.
-    pub admins: BTreeMap<AdminId, Admin>,
+    pub admins: OrdMap<AdminId, Admin>,
     /// Join tokens.
-    pub tokens: BTreeMap<TokenId, JoinToken>,
+    pub tokens: OrdMap<TokenId, JoinToken>,
     /// Programs' tokens, in the main site.
-    pub api_tokens: BTreeMap<TokenId, ApiToken>,
+    pub api_tokens: OrdMap<TokenId, ApiToken>,
     /// Farm-wide settings that are not at their default.
     pub settings: BTreeMap<String, String>,
     /// The site's policies that are not at their default.
     pub policies: BTreeMap<String, Field<Option<String>>>,
     /// Superseded and quarantined events that were settled.
-    pub settled: BTreeMap<EventRef, Settlement>,
+    pub settled: OrdMap<EventRef, Settlement>,
     /// Of several users with one name, added on two sides, the first in the order is meant.
-    user_names: BTreeMap<UserName, Vec<UserId>>,
+    user_names: OrdMap<UserName, Vec<UserId>>,
     names: Names,
-    removed: BTreeSet<Thing>,
+    removed: OrdSet<Thing>,
     /// Orphans: applied together with what they wait for.
     orphans: Vec<EventRef>,
 }
@@ -101,12 +105,6 @@ impl State {
         Lane::Applied
     }
 
-    /// How many things a copy of it has to copy, about.
-    pub(crate) fn size(&self) -> usize {
-        let members = self.hosts.len() + self.gateways.len() + self.items.len() + self.groups.len();
-        members + self.users.len() + self.tokens.len() + self.removed.len() + self.settled.len()
-    }
-
     /// True once the thing was removed.
     #[must_use]
     pub fn is_removed(&self, thing: Thing) -> bool {
@@ -119,9 +117,20 @@ impl State {
         self.user_names.get(name).and_then(|ids| ids.first()).copied()
     }
 
+    /// All users with this name, the first in the order first.
+    #[must_use]
+    pub fn users_named(&self, name: &UserName) -> &[UserId] {
+        self.user_names.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// The names of all users, in order.
     pub fn user_names(&self) -> impl Iterator<Item = &UserName> {
         self.user_names.keys()
+    }
+
+    /// The names of users from this one on, in order.
+    pub fn user_names_from(&self, first: &UserName) -> impl Iterator<Item = &UserName> + use<'_> {
+        self.user_names.range(first.clone()..).map(|(name, _)| name)
     }
 
     /// What has this name among things of the kind of `like`; case does not matter.

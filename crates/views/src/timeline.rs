@@ -11,8 +11,8 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The fewest events between two checkpoints in memory. Copying a large state takes time, and what comes late is mostly
-/// not very late: so the further from the end, the wider apart.
+/// The fewest events between two checkpoints in memory. What comes late is mostly not very late: so the further from the
+/// end, the wider apart.
 const CHECKPOINT_EVERY: usize = 1_000;
 /// Checkpoints in memory; where there are more, every second of the older half goes.
 const CHECKPOINTS: usize = 24;
@@ -39,6 +39,8 @@ pub struct Timeline {
     state: State,
     /// Types and versions of events that this program can't read.
     unread: BTreeSet<(u16, u16)>,
+    /// The numbers of the entries that are superseded or quarantined, in order: few, where all goes well.
+    set_aside: Vec<usize>,
     /// The state before the entry with this number.
     checkpoints: BTreeMap<usize, State>,
 }
@@ -107,10 +109,10 @@ impl Timeline {
                 0
             }
         };
+        self.set_aside.truncate(self.set_aside.partition_point(|at| *at < start));
         for at in start..self.entries.len() {
             let last = self.checkpoints.last_key_value().map_or(0, |(at, _)| *at);
-            // Nor more often than copying costs less than folding: a large state takes as long as many events.
-            let apart = CHECKPOINT_EVERY.max((self.entries.len() - at) / 2).max(self.state.size() / 2);
+            let apart = CHECKPOINT_EVERY.max((self.entries.len() - at) / 2);
             if at - last >= apart {
                 self.checkpoints.insert(at, self.state.clone());
                 self.thin_checkpoints();
@@ -123,6 +125,9 @@ impl Timeline {
                 let rules = &self.rules;
                 let find = |r: &EventRef| index.get(&r.feed)?.get(&r.seq).filter(|l| l.reference == *r).cloned();
                 entry.lane = self.state.apply(&entry.loaded, &find, &|l| rules.lane(l), &mut entry.notes);
+            }
+            if is_set_aside(entry.lane) {
+                self.set_aside.push(at);
             }
             self.state.folded += 1;
         }
@@ -155,9 +160,18 @@ impl Timeline {
         &self.entries
     }
 
+    /// The events that are superseded or quarantined, in their order.
+    pub fn set_aside(&self) -> impl Iterator<Item = &Entry> {
+        self.set_aside.iter().filter_map(|at| self.entries.get(*at))
+    }
+
     /// The event with this place in this feed.
     #[must_use]
     pub fn find(&self, feed: Feed, seq: u64) -> Option<&Arc<Loaded>> {
         self.index.get(&feed)?.get(&seq)
     }
+}
+
+fn is_set_aside(lane: Lane) -> bool {
+    matches!(lane, Lane::Superseded { .. } | Lane::Quarantined { .. })
 }

@@ -4,6 +4,7 @@ mod saved;
 
 pub use saved::{SAVED_BYTES, SavedViews, SavedViewsError};
 
+use crate::digest::digest_of;
 use crate::{Founder, Loaded, State, Timeline};
 use hostler_events::{EventRef, Hash};
 use hostler_model::{BrokerId, PublicKey, SiteId};
@@ -94,11 +95,6 @@ impl Views {
     /// One digest for all sites: equal views have the same.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        let mut hasher = blake3::Hasher::new_derive_key("hostler 1 farm digest");
-        for (site, timeline) in &self.sites {
-            hasher.update(&site.0);
-            hasher.update(&timeline.state().digest().0);
-        }
-        Hash(*hasher.finalize().as_bytes())
+        digest_of(self.sites.iter().map(|(site, timeline)| (site, timeline.state())))
     }
 }

@@ -4,10 +4,9 @@ use crate::actors::node::{Fenced, NodeActor, Noticed};
 use crate::actors::site::{AgentIs, AgentSays, SiteActor};
 use crate::catalog::{broker_list, host_settings};
 use crate::rotation::replace_key;
-use crate::shared::{Changed, Shared};
+use crate::shared::Shared;
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, StreamHandler,
-    WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture,
 };
 use hostler_model::{HostId, SessionId, Thing, Wall};
 use hostler_node::AlarmCode;
@@ -57,6 +56,12 @@ pub(crate) struct Explain(pub(crate) SessionId);
 impl Message for Explain {
     type Result = Option<Box<Explanation>>;
 }
+
+/// What the farm wants of the agent may have changed. There are thousands of links, so they don't all look at every
+/// change by themselves.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct LookAgain;
 
 /// What waits for an answer.
 enum Waiting {
@@ -167,7 +172,6 @@ impl Actor for AgentLink {
             }
         };
         ctx.spawn(tracing::Instrument::instrument(read, span).into_actor(self).map(|(), _, ctx| ctx.stop()));
-        ctx.add_stream(self.shared.changes());
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -248,8 +252,10 @@ impl Handler<FromAgent> for AgentLink {
     }
 }
 
-impl StreamHandler<Changed> for AgentLink {
-    fn handle(&mut self, _: Changed, _: &mut Self::Context) {
+impl Handler<LookAgain> for AgentLink {
+    type Result = ();
+
+    fn handle(&mut self, _: LookAgain, _: &mut Self::Context) {
         self.update(false);
     }
 }

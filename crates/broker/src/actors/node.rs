@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod restored;
+mod states;
 
 pub(crate) use checkpoint::SaveViews;
 
@@ -17,6 +18,8 @@ use hostler_node::{AlarmCode, Command, CommandError, Input, Node, Outcome, Outpu
 use hostler_views::{Entry, State};
 use hostler_wire::DatagramError;
 use hostler_wire::messages::peer::{About, PeerFrame};
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,8 +32,6 @@ pub(crate) const MAILBOX: usize = 4_096;
 const REFRESH_MS: u64 = 1_000;
 /// What a broker told of its logons counts for so long, in ms.
 const HOUR_MS: u64 = 3_600_000;
-/// Copying the state for readers may take this share of the time at most: one part in so many.
-const PUBLISH_SHARE: u32 = 8;
 
 /// Carry out a command.
 pub(crate) struct DoCommand {
@@ -109,8 +110,8 @@ pub(crate) struct NodeActor {
     /// Answers that wait until readers see what they are about.
     unpublished: Vec<(u64, Result<Outcome, CommandError>)>,
     changed: bool,
-    published_at: Option<Instant>,
-    publishing_took: Duration,
+    /// The state of whose gateways and hosts the roster has the keys.
+    rostered: Arc<State>,
     main: Arc<State>,
     own: Arc<State>,
     sites: BTreeMap<SiteId, Arc<State>>,
@@ -147,8 +148,7 @@ impl NodeActor {
             next_token: 0,
             unpublished: Vec::new(),
             changed: true,
-            published_at: None,
-            publishing_took: Duration::ZERO,
+            rostered: Arc::default(),
             main: Arc::default(),
             own: Arc::default(),
             sites: BTreeMap::new(),
@@ -177,15 +177,13 @@ impl NodeActor {
             self.carry_out(output, ctx);
         }
         self.changed |= self.overlap.deadline().is_some_and(|at| Instant::now() >= at);
-        if self.changed && self.publishing_is_due() {
+        if self.changed {
             self.publish();
         }
-        if !self.changed {
-            for (token, result) in std::mem::take(&mut self.unpublished) {
-                if let Some(waiting) = self.waiting.remove(&token) {
-                    // Whoever gave the command may have gone away.
-                    let _ = waiting.send(result);
-                }
+        for (token, result) in std::mem::take(&mut self.unpublished) {
+            if let Some(waiting) = self.waiting.remove(&token) {
+                // Whoever gave the command may have gone away.
+                let _ = waiting.send(result);
             }
         }
         self.arm(ctx);
@@ -239,21 +237,11 @@ impl NodeActor {
         }
     }
 
-    /// Readers get a copy of the state. Copying a large one for every event would take all the time, so its share of
-    /// the time is limited.
-    fn publishing_is_due(&self) -> bool {
-        self.published_at.is_none_or(|at| at.elapsed() >= self.publishing_took * PUBLISH_SHARE)
-    }
-
+    /// Readers get a copy of the state after every change: nothing here may take longer in a larger farm. The copy
+    /// shares what did not change, and so does comparing it.
     fn publish(&mut self) {
-        let start = Instant::now();
         let views = self.node.views();
-        for (id, timeline) in views.timelines() {
-            let state = self.sites.entry(*id).or_default();
-            if **state != *timeline.state() {
-                *state = Arc::new(timeline.state().clone());
-            }
-        }
+        states::follow(&mut self.sites, views);
         let state = |id: Option<SiteId>| id.and_then(|id| self.sites.get(&id)).cloned().unwrap_or_default();
         (self.own, self.main) = (state(Some(self.site)), state(views.main_site()));
         let members: BTreeSet<BrokerId> = self.sites.values().flat_map(|s| s.order.iter().copied()).collect();
@@ -270,7 +258,6 @@ impl NodeActor {
             sites: self.sites.clone(),
             master: self.node.master(),
             master_since: self.master_since(),
-            digest: self.node.digest(),
             durable: self.node.durable().clone(),
             brokers,
             gateways: self.gateways.clone(),
@@ -280,8 +267,6 @@ impl NodeActor {
         };
         self.shared.snapshot.send_replace(Arc::new(snapshot));
         self.changed = false;
-        self.published_at = Some(Instant::now());
-        self.publishing_took = start.elapsed();
     }
 
     fn broker_now(&self, broker: BrokerId) -> BrokerNow {
@@ -324,16 +309,21 @@ impl NodeActor {
             brokers = self.trusted.iter().map(|(id, key)| (*key, id.0)).collect();
         }
         let stolen = |id| views.timelines().any(|(_, t)| t.rules().was_revoked(Thing::Broker(BrokerId(id))));
-        let gateways: Vec<_> = self.own.gateways.iter().map(|(id, g)| (g.key.value, id.0)).collect();
-        let agents: Vec<_> = self.own.hosts.iter().map(|(id, h)| (h.key.value, id.0)).collect();
-        for (role, keys) in
-            [(MemberRole::Broker, brokers), (MemberRole::Gateway, gateways), (MemberRole::Agent, agents)]
-        {
-            let left = |id| match role {
-                MemberRole::Broker if !stolen(id) => Left::Removed,
-                _ => Left::AtOnce,
-            };
-            self.shared.roster.set(role, self.overlap.keys(role, keys, left, Instant::now()));
+        let now = Instant::now();
+        let left = |id| if stolen(id) { Left::AtOnce } else { Left::Removed };
+        self.shared.roster.set(MemberRole::Broker, self.overlap.keys(MemberRole::Broker, brokers, left, now));
+        // Of the others there are many, whose keys are rarely new.
+        let before = std::mem::replace(&mut self.rostered, self.own.clone());
+        let (gateways, hosts) = (&self.own.gateways, &self.own.hosts);
+        if differ(&before.gateways, gateways, |g| g.key.value) || self.overlap.is_due(MemberRole::Gateway, now) {
+            let keys = gateways.iter().map(|(id, g)| (g.key.value, id.0)).collect();
+            let keys = self.overlap.keys(MemberRole::Gateway, keys, |_| Left::AtOnce, now);
+            self.shared.roster.set(MemberRole::Gateway, keys);
+        }
+        if differ(&before.hosts, hosts, |h| h.key.value) || self.overlap.is_due(MemberRole::Agent, now) {
+            let keys = hosts.iter().map(|(id, h)| (h.key.value, id.0)).collect();
+            let keys = self.overlap.keys(MemberRole::Agent, keys, |_| Left::AtOnce, now);
+            self.shared.roster.set(MemberRole::Agent, keys);
         }
     }
 
@@ -347,11 +337,16 @@ impl NodeActor {
             let left_ms = at.saturating_duration_since(Instant::now()).as_millis();
             wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(u64::MAX) + 1);
         }
-        if self.changed {
-            wait_ms = wait_ms.min(u64::try_from(self.publishing_took.as_millis()).unwrap_or(1) + 1);
-        }
         self.timer = Some(ctx.notify_later(Tick, Duration::from_millis(wait_ms.max(1))));
     }
+}
+
+/// Whether members came, went or have another key.
+fn differ<I: Ord, M: PartialEq>(before: &OrdMap<I, M>, now: &OrdMap<I, M>, key: impl Fn(&M) -> PublicKey) -> bool {
+    before.diff(now).any(|change| match change {
+        DiffItem::Update { old: (_, old), new: (_, new) } => key(old) != key(new),
+        DiffItem::Add(..) | DiffItem::Remove(..) => true,
+    })
 }
 
 /// The log can't be trusted any more: nothing may be answered after that. What was acknowledged is there at the next
@@ -514,7 +509,6 @@ pub(crate) fn empty_snapshot(me: BrokerId, site_id: SiteId) -> Arc<Snapshot> {
         sites: BTreeMap::new(),
         master: None,
         master_since: None,
-        digest: hostler_events::Hash::ZERO,
         durable: Frontier::default(),
         brokers: BTreeMap::new(),
         gateways: BTreeMap::new(),

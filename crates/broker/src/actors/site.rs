@@ -1,13 +1,14 @@
 //! The site's actor: the machine of `hostler_seating` between the agents and those who ask for seats.
 
-use crate::actors::agent_link::{AgentLink, Explain, Order, Take, Tell};
+use crate::actors::agent_link::{AgentLink, Explain, LookAgain, Order, Take, Tell};
 use crate::actors::node::{EndsProcess, NodeActor, Noticed};
 use crate::backend::{BackendError, HostNow, SessionNow};
+use crate::catalog::broker_list;
 use crate::shared::{Changed, Shared};
 use actix::{
     Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, SpawnHandle, StreamHandler,
 };
-use hostler_brokering::catalog;
+use hostler_brokering::CatalogKeeper;
 use hostler_model::{HostId, SeatId, SessionId, Wall};
 use hostler_node::AlarmCode;
 use hostler_seating::explanation::Explanation;
@@ -15,6 +16,8 @@ use hostler_seating::seat::{NoSeat, Placement, SeatRequest, TicketClaim, TicketR
 use hostler_seating::site::{Site, SiteInput, SiteOutput};
 use hostler_views::State;
 use hostler_wire::messages::agent::{AgentToBroker, BrokerToAgent, SessionOrder};
+use hostler_wire::messages::roster::BrokerList;
+use imbl::ordmap::DiffItem;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +111,9 @@ pub(crate) struct SiteActor {
     waiting: HashMap<u64, oneshot::Sender<Result<Box<Placement>, NoSeat>>>,
     next: u64,
     state: Arc<State>,
+    catalog: CatalogKeeper,
+    /// The brokers that agents know, as of this state.
+    brokers: Option<BrokerList>,
     timer: Option<SpawnHandle>,
     _ends_process: EndsProcess,
 }
@@ -124,6 +130,8 @@ impl SiteActor {
             waiting: HashMap::new(),
             next: 0,
             state: Arc::default(),
+            catalog: CatalogKeeper::default(),
+            brokers: None,
             timer: None,
             _ends_process: EndsProcess("site's actor"),
         }
@@ -196,10 +204,23 @@ impl SiteActor {
     }
 
     fn refresh(&mut self, ctx: &mut Context<Self>) {
-        let state = self.shared.snapshot.borrow().site.clone();
-        if !Arc::ptr_eq(&state, &self.state) {
-            self.state = state;
-            self.handle_input(SiteInput::Catalog(Arc::new(catalog(&self.state))), ctx);
+        let snapshot = self.shared.snapshot.borrow().clone();
+        let brokers = snapshot.master.map(|(_, epoch)| broker_list(&snapshot.site, epoch));
+        let before = std::mem::replace(&mut self.state, snapshot.site.clone());
+        if self.brokers != brokers {
+            self.brokers = brokers;
+            self.agents.values().for_each(|(_, link)| link.do_send(LookAgain));
+        } else {
+            for change in before.hosts.diff(&self.state.hosts) {
+                let (DiffItem::Add(id, _) | DiffItem::Update { new: (id, _), .. } | DiffItem::Remove(id, _)) = change;
+                if let Some((_, link)) = self.agents.get(id) {
+                    link.do_send(LookAgain);
+                }
+            }
+        }
+        if !Arc::ptr_eq(&before, &self.state) {
+            let catalog = self.catalog.follow(&self.state);
+            self.handle_input(SiteInput::Catalog(Arc::new(catalog)), ctx);
         }
     }
 }

@@ -96,8 +96,8 @@ mod tests {
         let farm = testing::changed(&farm, |main| {
             main.api_tokens.insert(token.id, stored.clone());
         });
-        let revoked = testing::changed(&farm, |main| main.api_tokens.values_mut().for_each(|t| t.revoked = true));
-        let disabled = testing::changed(&farm, |main| main.admins.values_mut().for_each(|a| a.enabled = false));
+        let revoked = testing::changed(&farm, |main| testing::each(&mut main.api_tokens, |t| t.revoked = true));
+        let disabled = testing::changed(&farm, |main| testing::each(&mut main.admins, |a| a.enabled = false));
         let text = &token.text;
         let mixed = text.replace(&token.id.to_string(), &other.id.to_string());
         let wrong = format!("{}{}", &text[..39], &other.text[39..]);

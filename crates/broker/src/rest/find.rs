@@ -5,10 +5,11 @@ use super::problem::Problem;
 use actix_web::http::StatusCode;
 use hostler_events::Actor;
 use hostler_model::{
-    AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, SessionId, SiteId, Thing, TokenId, UserName, limits,
+    AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, SessionId, SiteId, Thing, TokenId, UserName, beginning_with,
+    limits,
 };
 use hostler_views::State;
-use std::fmt::Display;
+use std::str::FromStr;
 
 /// The least part of an id that is looked at.
 const PREFIX: usize = 6;
@@ -120,9 +121,9 @@ fn ambiguous(what: &str, text: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, "ambiguous", text)
 }
 
-fn by_id<I: Display + Copy>(what: &str, text: &str, ids: impl Iterator<Item = I>) -> Result<I, Problem> {
-    let wanted = text.trim().to_ascii_lowercase();
-    let mut fitting = ids.filter(|id| wanted.len() >= PREFIX && id.to_string().starts_with(&wanted));
+fn by_id<I: FromStr + Ord + Copy>(what: &str, text: &str, ids: impl Iterator<Item = I>) -> Result<I, Problem> {
+    let wanted = beginning_with::<I>(text).ok_or_else(|| not_found(what, text))?;
+    let mut fitting = ids.filter(|id| wanted.contains(id));
     match (fitting.next(), fitting.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => Err(ambiguous(what, text)),

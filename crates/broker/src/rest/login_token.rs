@@ -134,7 +134,7 @@ mod tests {
         let token = LoginToken { admin, issuer: farm.me, issued, expires: issued.plus(500) };
         let good = token.sign(&key);
         let change =
-            |change: &dyn Fn(&mut Admin)| testing::changed(&farm, |main| main.admins.values_mut().for_each(change));
+            |change: &dyn Fn(&mut Admin)| testing::changed(&farm, |main| testing::each(&mut main.admins, change));
         let mut bent = good.clone();
         bent.replace_range(30..31, if &bent[30..31] == "A" { "B" } else { "A" });
         let forged = token.sign(&MemberKey::from_seed(&[2; 32]));

@@ -85,7 +85,6 @@ impl Fake {
             sites: BTreeMap::new(),
             master: None,
             master_since: None,
-            digest: Hash::ZERO,
             durable: Default::default(),
             brokers: BTreeMap::from([(me, BrokerNow { alive: true, ..BrokerNow::default() })]),
             gateways: BTreeMap::from([(GatewayId([0x90; 16]), 3)]),
@@ -171,7 +170,6 @@ impl Fake {
             sites: node.views().timelines().map(|(id, t)| (*id, Arc::new(t.state().clone()))).collect(),
             site,
             master: node.master(),
-            digest: node.digest(),
             durable: node.durable().clone(),
             events: entries as u64,
             ..(*before).clone()

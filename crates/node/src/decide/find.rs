@@ -1,12 +1,11 @@
 //! Looks things up as people write them: by name, by id, or by the beginning of an id.
 
 use crate::CommandError;
-use hostler_model::{AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, SiteId, Thing, TokenId, UserId, UserName};
+use hostler_model::{
+    AdminId, BrokerId, GatewayId, GroupId, HostId, ItemId, SiteId, Thing, TokenId, UserId, UserName, beginning_with,
+};
 use hostler_views::State;
-use std::fmt::Display;
-
-/// The least part of an id that is looked at.
-const PREFIX: usize = 6;
+use std::str::FromStr;
 
 /// Looks things up in a site.
 pub(crate) struct Find<'a>(pub(crate) &'a State);
@@ -87,14 +86,11 @@ impl Find<'_> {
     }
 }
 
-fn by_id<I: Display + Copy>(what: &str, text: &str, ids: impl Iterator<Item = I>) -> Result<I, CommandError> {
+fn by_id<I: FromStr + Ord + Copy>(what: &str, text: &str, ids: impl Iterator<Item = I>) -> Result<I, CommandError> {
     let shown = || text.chars().take(hostler_model::limits::NAME_BYTES).collect::<String>();
-    let wanted = text.trim().to_ascii_lowercase();
     let not_found = || CommandError::NotFound { what: what.to_string(), name: shown() };
-    if wanted.len() < PREFIX {
-        return Err(not_found());
-    }
-    let mut fitting = ids.filter(|id| id.to_string().starts_with(&wanted));
+    let wanted = beginning_with::<I>(text).ok_or_else(not_found)?;
+    let mut fitting = ids.filter(|id| wanted.contains(id));
     match (fitting.next(), fitting.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => Err(CommandError::Ambiguous { what: what.to_string(), name: shown() }),

@@ -284,7 +284,7 @@ impl Node {
             let event = &e.loaded.event;
             matches!(event, Some(Event::Promoted(_) | Event::Resumed(_) | Event::Sealed(_) | Event::Voted(_)))
         };
-        for entry in timeline.entries() {
+        for entry in timeline.set_aside() {
             if let Lane::Superseded { by: Some(by) } = entry.lane
                 && let Some(by) = timeline.find(by.feed, by.seq)
                 && matches!(by.event, Some(Event::Promoted(_)))

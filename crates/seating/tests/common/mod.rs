@@ -67,7 +67,8 @@ pub fn catalog(hosts: u16, users: &[&str]) -> Catalog {
             ),
             (item(4), CatalogItem { hosts: Some([host(1)].into()), ..entry("Special", Launch::Desktop) }),
         ]
-        .into(),
+        .into_iter()
+        .collect(),
         users: users.iter().map(|name| (user(name), CatalogUser::default())).collect(),
         policy: Policy { slow_start_ms: 0, per_address: None, per_user: None, ..Policy::default() },
     }

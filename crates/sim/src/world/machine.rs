@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::disk::Disk;
 use super::seats::Walk;
-use hostler_brokering::{catalog, serving};
+use hostler_brokering::{CatalogKeeper, serving};
 use hostler_events::{AuthorKey, StoredEvent};
 use hostler_log::EventLog;
 use hostler_model::{BrokerId, Feed, HostId, Incarnation, Now, PublicKey, SiteId};
@@ -49,6 +49,7 @@ pub(crate) struct Process {
     /// How many events the catalog was made of.
     pub(crate) folded: usize,
     pub(crate) catalog: Arc<Catalog>,
+    keeper: CatalogKeeper,
     pub(crate) dirty: bool,
     /// The brokers that take work now.
     pub(crate) serving: Vec<BrokerId>,
@@ -140,6 +141,7 @@ impl Machine {
             wake_ms: None,
             folded: usize::MAX,
             catalog: Arc::default(),
+            keeper: CatalogKeeper::default(),
             dirty: true,
             serving: Vec::new(),
             members: BTreeSet::new(),
@@ -175,7 +177,7 @@ impl Process {
         }
         self.folded = folded;
         let Some(state) = self.node.views().site(site) else { return false };
-        let fresh = catalog(state);
+        let fresh = self.keeper.follow(&Arc::new(state.clone()));
         if fresh == *self.catalog {
             return false;
         }

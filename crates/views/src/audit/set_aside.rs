@@ -30,9 +30,8 @@ impl SetAside {
 #[must_use]
 pub fn set_aside(timeline: &Timeline) -> Vec<SetAside> {
     let settled = &timeline.state().settled;
-    let aside =
-        timeline.entries().iter().filter(|e| matches!(e.lane, Lane::Superseded { .. } | Lane::Quarantined { .. }));
-    aside
+    timeline
+        .set_aside()
         .map(|e| SetAside {
             loaded: e.loaded.clone(),
             lane: e.lane,

@@ -65,12 +65,12 @@ pub fn things(state: &State) -> BTreeMap<Subject, Fields> {
     all
 }
 
-fn put<I: Copy, R: Serialize>(
+fn put<'a, I: Copy + 'a, R: Serialize + 'a>(
     all: &mut BTreeMap<Subject, Fields>,
-    records: &BTreeMap<I, R>,
+    records: impl IntoIterator<Item = (&'a I, &'a R)>,
     thing: impl Fn(I) -> Thing,
 ) {
-    all.extend(records.iter().map(|(id, record)| (Subject::Thing(thing(*id)), fields(record))));
+    all.extend(records.into_iter().map(|(id, record)| (Subject::Thing(thing(*id)), fields(record))));
 }
 
 fn one(name: impl Display, value: &impl Serialize) -> Fields {

@@ -131,7 +131,10 @@ impl State {
             Event::AdminRemoved(e) => {
                 let name = self.admins.remove(&e.admin).map(|a| a.name.to_string());
                 self.remove(Thing::Admin(e.admin), name.as_deref());
-                self.api_tokens.retain(|_, t| t.admin != e.admin);
+                let theirs = self.api_tokens.iter().filter(|(_, t)| t.admin == e.admin).map(|(id, _)| *id);
+                for id in theirs.collect::<Vec<_>>() {
+                    self.api_tokens.remove(&id);
+                }
             }
             Event::ApiTokenCreated(e) => {
                 let token = ApiToken {

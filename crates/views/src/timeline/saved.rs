@@ -1,6 +1,6 @@
 //! A site's timeline in a stored form: what was decided and what it adds up to, without the events themselves.
 
-use super::{Entry, Timeline};
+use super::{Entry, Timeline, is_set_aside};
 use crate::{Lane, Loaded, Note, Rules, SavedViewsError, State};
 use hostler_events::{EventRef, OrderKey};
 use hostler_model::{Feed, SiteId};
@@ -126,6 +126,9 @@ impl Timeline {
         let no_event = SavedViewsError::Damaged("it says what became of an event that it does not have");
         for (at, lane) in lanes {
             timeline.entries.get_mut(at).ok_or(no_event)?.lane = lane;
+            if is_set_aside(lane) {
+                timeline.set_aside.push(at);
+            }
         }
         for (at, notes) in notes {
             timeline.entries.get_mut(at).ok_or(no_event)?.notes = notes;

@@ -174,7 +174,7 @@ fn changed_spec(site: &State, id: ItemId, wanted: &ItemChange) -> Result<Option<
         (_, Some(hosts)) => hosts.clone(),
         (None, None) => Vec::new(),
         (Some(hosts), None) => {
-            let kept = texts(hosts.iter().filter(|h| site.hosts.contains_key(h)));
+            let kept = texts(hosts.iter().filter(|h| site.hosts.contains_key(*h)));
             if kept.is_empty() {
                 // An empty list would publish it everywhere, which nobody asked for.
                 return Err(Problem::invalid(
@@ -184,8 +184,8 @@ fn changed_spec(site: &State, id: ItemId, wanted: &ItemChange) -> Result<Option<
             kept
         }
     };
-    let kept_users = || texts(audience.users.iter().filter(|u| site.users.contains_key(u)));
-    let kept_groups = || texts(audience.groups.iter().filter(|g| site.groups.contains_key(g)));
+    let kept_users = || texts(audience.users.iter().filter(|u| site.users.contains_key(*u)));
+    let kept_groups = || texts(audience.groups.iter().filter(|g| site.groups.contains_key(*g)));
     Ok(Some(ItemSpec {
         everyone: everyone.unwrap_or(audience.everyone),
         users: users.clone().unwrap_or_else(kept_users),

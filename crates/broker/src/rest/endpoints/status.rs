@@ -77,7 +77,7 @@ pub(crate) async fn status(rest: web::Data<Rest>, caller: Caller) -> Answer<Stat
         broker: label(Thing::Broker(now.me)),
         master: now.master.map(|(id, _)| label(Thing::Broker(id))),
         epoch: now.master.map(|(_, epoch)| epoch.n),
-        digest: now.digest.to_string(),
+        digest: now.digest().to_string(),
         events: now.events,
         brokers: count(now.site.order.len(), alive),
         hosts: count(now.site.hosts.len(), up),
