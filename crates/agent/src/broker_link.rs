@@ -25,6 +25,8 @@ use tracing::Span;
 
 /// Messages that may wait for a link.
 const MAILBOX: usize = 1_024;
+/// Room in a link's queue that reports leave to answers, in bytes: some thousand of them.
+const ANSWERS_BYTES: usize = 64 * 1024;
 /// How long a broker may take to answer the hello, in ms.
 const WELCOME_MS: u64 = 5_000;
 
@@ -174,7 +176,8 @@ impl BrokerLink {
     fn say(&self, message: &AgentToBroker) {
         let Some(open) = &self.open else { return };
         let _in = self.span.enter();
-        match (open.sender.try_send(message), message) {
+        let spare_bytes = if matches!(message, AgentToBroker::Report(_)) { ANSWERS_BYTES } else { 0 };
+        match (open.sender.try_send_sparing(spare_bytes, message), message) {
             // The reader sees the end and says why.
             (Ok(()) | Err(TypedSendError::Send(SendError::Ended { .. })), _) => {}
             (Err(error), AgentToBroker::Report(_)) => tracing::debug!(%error, "a report was left out"),

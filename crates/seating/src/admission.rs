@@ -20,8 +20,11 @@ use seats::{Seat, Seats};
 use sessions::{Live, Stranger};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Changes within so many ms of a report go into one further report.
+/// Changes within so many ms of a report go into one further report; for each [`PACED_ENTRIES`] in it so many more.
 pub const COALESCE_MS: u64 = 50;
+/// A report is always whole. So that thousands of logons on one host don't make thousands of large reports, which neither
+/// agent nor broker would get through, a host that has a lot to report reports less often.
+pub const PACED_ENTRIES: usize = 512;
 /// For how long after an offer the user counts as logging on although the ticket was not presented, in ms: at the open
 /// door it comes at once, while the ticket in a file may wait.
 pub const FRESH_MS: u64 = 5_000;
@@ -65,8 +68,6 @@ pub struct Admission {
     number: u64,
     reported_at: Option<Mono>,
     reported_logons: u32,
-    /// When the machine was last given something.
-    handled_at: Mono,
     changed: bool,
     outputs: VecDeque<AdmissionOutput>,
 }
@@ -95,7 +96,6 @@ impl Admission {
             number: 0,
             reported_at: None,
             reported_logons: 0,
-            handled_at: Mono(0),
             changed: false,
             outputs: VecDeque::new(),
         }
@@ -103,7 +103,7 @@ impl Admission {
 
     /// Takes in what happened. Drain [`Self::poll`] afterwards.
     pub fn handle(&mut self, now: Now, input: AdmissionInput) {
-        self.handled_at = now.mono;
+        self.seats.pass_time(now.mono);
         self.expire(now.mono);
         match input {
             AdmissionInput::Offer(offer) => {
@@ -149,8 +149,7 @@ impl Admission {
     #[must_use]
     pub fn deadline(&self) -> Option<Mono> {
         let reported_at = self.reported_at?;
-        let report = reported_at.plus(if self.changed { COALESCE_MS } else { REPORT_INTERVAL_MS });
-        self.seats.deadline(self.handled_at).into_iter().chain([report]).min()
+        self.seats.deadline().into_iter().chain([reported_at.plus(self.pace_ms())]).min()
     }
 
     /// Why a session is here, where it began with a seat.
@@ -169,7 +168,7 @@ impl Admission {
     #[must_use]
     pub fn awaited(&self, user: &UserName) -> Option<&Offer> {
         let seat = self.seats.for_session(user, None)?;
-        self.seats.0.get(&seat).map(|seat| &seat.offer)
+        self.seats.get(seat).map(|seat| &seat.offer)
     }
 
     fn cap(&self) -> u32 {
@@ -180,15 +179,15 @@ impl Admission {
         self.logon_slots.unwrap_or(self.config.logon_slots).min(u32::try_from(SESSIONS_PER_HOST).unwrap_or(u32::MAX))
     }
 
-    fn logons(&self, now: Mono) -> u32 {
-        u32::try_from(self.seats.logons(now)).unwrap_or(u32::MAX).max(self.seen_logons)
+    fn logons(&self) -> u32 {
+        u32::try_from(self.seats.logons()).unwrap_or(u32::MAX).max(self.seen_logons)
     }
 
     fn offer(&mut self, now: Mono, mut offer: Offer) -> Result<(), Refusal> {
-        if self.seats.0.contains_key(&offer.seat) {
+        if self.seats.get(offer.seat).is_some() {
             return Ok(());
         }
-        if !self.looked || self.seats.0.len() >= SEATS {
+        if !self.looked || self.seats.len() >= SEATS {
             return Err(Refusal::Busy);
         }
         if let Some(session) = offer.reattach {
@@ -200,18 +199,18 @@ impl Admission {
             // Another broker has been faster than the report.
             offer.reattach = Some(session);
         } else {
-            self.admit(now, &offer)?;
+            self.admit(&offer)?;
             self.changed = true;
         }
         if let (Door::Open, Some(session)) = (offer.door, offer.reattach) {
             self.await_back(session, now);
         }
-        self.seats.0.insert(offer.seat, Seat { offer, since: now, taken: None });
+        self.seats.insert(offer.seat, Seat { offer, since: now, taken: None });
         Ok(())
     }
 
     /// Whether there is a place for somebody new.
-    fn admit(&self, now: Mono, offer: &Offer) -> Result<(), Refusal> {
+    fn admit(&self, offer: &Offer) -> Result<(), Refusal> {
         let (user, item) = (&offer.user, offer.item);
         match self.seats.of_place(user, item) {
             0 => {}
@@ -228,7 +227,7 @@ impl Admission {
         if taken >= self.cap() as usize {
             return Err(Refusal::Full);
         }
-        if self.logons(now) >= self.slots() {
+        if self.logons() >= self.slots() {
             return Err(Refusal::Busy);
         }
         Ok(())
@@ -269,23 +268,24 @@ impl Admission {
         if self.used.contains(&claim.ticket) {
             return Err(TicketRefusal::Used);
         }
-        let seat = self.seats.0.get_mut(&claim.seat);
+        let seat = self.seats.get(claim.seat);
         let seat = seat.filter(|seat| seat.offer.ticket == claim.ticket && seat.open(now.mono));
         let seat = seat.ok_or(TicketRefusal::NoSeat)?;
         let first = seat.taken.map_or(now.wall, |(_, first)| first);
-        seat.taken = Some((now.mono, first));
         if let Some(session) = seat.offer.reattach {
             let bound = KeptTicket { ticket: claim.ticket, seat: claim.seat, since: first };
-            self.seats.0.remove(&claim.seat);
+            self.seats.remove(claim.seat);
             self.bind(session, bound);
             self.await_back(session, now.mono);
+        } else {
+            self.seats.change(claim.seat, |seat| seat.taken = Some((now.mono, first)));
         }
         Ok(())
     }
 
     /// Lets go of seats whose time is over. A ticket that was presented and led to no session is a failed logon.
     fn expire(&mut self, now: Mono) {
-        while let Some(seat) = self.seats.expired(now).and_then(|id| self.seats.0.remove(&id)) {
+        while let Some(seat) = self.seats.expired(now).and_then(|id| self.seats.remove(id)) {
             if seat.offer.reattach.is_none() {
                 self.changed = true;
                 let alone = self.seats.of_place(&seat.offer.user, seat.offer.item) == 0;
@@ -294,14 +294,22 @@ impl Admission {
         }
     }
 
+    /// How long after one report the next is due, in ms.
+    fn pace_ms(&self) -> u64 {
+        if !self.changed {
+            return REPORT_INTERVAL_MS;
+        }
+        let entries = self.sessions.len() + self.seats.len();
+        COALESCE_MS * (1 + entries / PACED_ENTRIES) as u64
+    }
+
     fn report(&mut self, now: Mono) {
         if !self.looked {
             return;
         }
-        let logons = self.logons(now);
+        let logons = self.logons();
         self.changed |= logons != self.reported_logons;
-        let wait_ms = if self.changed { COALESCE_MS } else { REPORT_INTERVAL_MS };
-        if self.reported_at.is_some_and(|at| now.since(at) < wait_ms) {
+        if self.reported_at.is_some_and(|at| now.since(at) < self.pace_ms()) {
             return;
         }
         self.number += 1;

@@ -94,8 +94,19 @@ impl LinkSender {
     /// # Errors
     /// Where the queue is full, the frame too long, or the link has ended.
     pub fn try_send(&self, body: Bytes) -> Result<(), SendError> {
+        self.try_send_sparing(0, body)
+    }
+
+    /// The same, leaving so many bytes of room: for what may be left out, so that the rest finds room behind it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_send_sparing(&self, spare_bytes: usize, body: Bytes) -> Result<(), SendError> {
         self.check(&body)?;
         let busy = || SendError::Busy { peer: self.peer.clone() };
+        if spare_bytes > 0 && self.room.available_permits() < body.len() + spare_bytes {
+            return Err(busy());
+        }
         let room = self.room.clone().try_acquire_many_owned(weight(&body)).map_err(|_| busy())?;
         self.queue.try_send(Outgoing { body, _room: room }).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => busy(),

@@ -61,6 +61,14 @@ impl<Out: Serialize> TypedSender<Out> {
         Ok(self.inner.try_send(self.encode(message)?.into())?)
     }
 
+    /// The same, leaving so many bytes of room: for what may be left out, so that the rest finds room behind it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_send_sparing(&self, spare_bytes: usize, message: &Out) -> Result<(), TypedSendError> {
+        Ok(self.inner.try_send_sparing(spare_bytes, self.encode(message)?.into())?)
+    }
+
     /// Queues a message, and waits for room where there is none.
     ///
     /// # Errors

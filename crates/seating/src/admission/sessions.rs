@@ -103,11 +103,10 @@ impl Admission {
                 self.tickets.remove(&bound.ticket);
                 self.use_up(bound.ticket);
             }
-            let leading: Vec<_> = self.seats.0.iter().filter(|(_, s)| s.offer.reattach == Some(id)).collect();
-            let leading: Vec<_> = leading.into_iter().map(|(seat, s)| (*seat, s.offer.ticket)).collect();
-            for (seat, ticket) in leading {
-                self.seats.0.remove(&seat);
-                self.use_up(ticket);
+            for seat in self.seats.leading_to(&live.session.user, id) {
+                if let Some(seat) = self.seats.remove(seat) {
+                    self.use_up(seat.offer.ticket);
+                }
             }
             if live.explanation.is_some() {
                 self.outputs.push_back(AdmissionOutput::Forget { session: id });
@@ -131,7 +130,7 @@ impl Admission {
             }
             self.kept.insert(found.key.clone(), kept);
         }
-        let Some(seat) = self.seats.for_session(&found.user, found.item).and_then(|id| self.seats.0.remove(&id)) else {
+        let Some(seat) = self.seats.for_session(&found.user, found.item).and_then(|id| self.seats.remove(id)) else {
             return Some(found);
         };
         let id = session_id(self.config.host, &found.key, found.started);

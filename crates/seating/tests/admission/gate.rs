@@ -85,7 +85,11 @@ impl Gate {
     }
 
     pub(crate) fn new(kind: SessionKind) -> Self {
-        let mut gate = Self::closed(kind);
+        Self::with(config(kind))
+    }
+
+    pub(crate) fn with(config: AdmissionConfig) -> Self {
+        let mut gate = Self { admission: Admission::new(config), ms: 0 };
         assert_eq!(gate.found(&[]), []);
         gate
     }

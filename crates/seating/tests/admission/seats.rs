@@ -1,14 +1,14 @@
 //! Who is admitted, for how long, and what is reported.
 
-use crate::common::{item, user};
-use hostler_model::{PerMille, SeatId};
-use hostler_seating::admission::{AdmissionInput, AdmissionOutput};
+use crate::common::{at, item, user};
+use hostler_model::{PerMille, SeatId, TicketId};
+use hostler_seating::admission::{AdmissionConfig, AdmissionInput, AdmissionOutput};
 use hostler_seating::report::{HeldSeat, Load, Report, SessionKind};
 use hostler_seating::seat::{Offer, Refusal, TicketRefusal};
 
 use AdmissionOutput::{Keep, Verdict};
 
-use crate::gate::{Gate, found, id, offer};
+use crate::gate::{Gate, config, found, id, is_report, offer};
 
 #[test]
 fn who_is_admitted() {
@@ -187,4 +187,50 @@ fn reports_come_at_once_or_every_five_seconds() {
     gate.ms = 16_500;
     assert_eq!(gate.all(AdmissionInput::Drain(true)).len(), 1, "at once");
     assert_eq!(gate.all(AdmissionInput::ReportNow).len(), 1, "for a broker that has just connected");
+}
+
+#[test]
+fn a_host_with_thousands_of_seats_reports_less_often() {
+    // What is in the host's books, and how long after a report a change is reported.
+    for (seats, wait_ms) in [(0, 50), (510, 50), (511, 100), (1_022, 100), (4_000, 400)] {
+        let mut gate =
+            Gate::with(AdmissionConfig { hard_cap: 4_096, logon_slots: 4_096, ..config(SessionKind::PerUser) });
+        for n in 0..seats {
+            assert_eq!(gate.offer(many(n)), Ok(()));
+        }
+        assert_eq!(gate.report().seats.len(), seats);
+        assert_eq!(gate.offer(many(seats)), Ok(()));
+        assert_eq!(gate.admission.deadline(), Some(at(gate.ms + wait_ms).mono), "{seats} seats");
+        let reports = |gate: &mut Gate| gate.all(AdmissionInput::Tick).iter().filter(|o| is_report(o)).count();
+        gate.ms += wait_ms - 1;
+        assert_eq!(reports(&mut gate), 0, "{seats} seats");
+        gate.ms += 1;
+        assert_eq!(reports(&mut gate), 1, "{seats} seats");
+    }
+}
+
+#[test]
+fn ten_thousand_users_in_a_minute_make_reports_that_a_link_can_carry() {
+    let mut gate = Gate::with(AdmissionConfig { hard_cap: 4_096, logon_slots: 4_096, ..config(SessionKind::PerUser) });
+    let (mut admitted, mut reports, mut entries) = (0, 0, 0);
+    for n in 0..5_000 {
+        // Half of them come here; the ticks are those of an agent that looks at its sessions now and then.
+        gate.ms += 12;
+        for output in gate.all(AdmissionInput::Offer(Box::new(many(n)))) {
+            match output {
+                AdmissionOutput::Report(report) => (reports, entries) = (reports + 1, entries + report.seats.len()),
+                Verdict { verdict, .. } => admitted += usize::from(verdict.is_ok()),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(admitted, 4_096, "as many as there is room for");
+    // At about 50 bytes a seat, 400 KB a second at most; it was ten times as much.
+    let per_second = entries / 60;
+    assert!((200..400).contains(&reports) && per_second < 9_000, "{reports} reports, {per_second} seats a second");
+}
+
+fn many(n: usize) -> Offer {
+    let id = (n as u128 + 1).to_be_bytes();
+    Offer { seat: SeatId(id), ticket: TicketId(id), ..offer(1, &format!("user{n:05}"), 1) }
 }

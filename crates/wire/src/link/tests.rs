@@ -93,6 +93,13 @@ async fn a_peer_that_does_not_read_makes_busy_not_memory() {
         assert_eq!(soon(there.recv()).await.unwrap().map(|b| b.len()), Some(limits::FRAME_BYTES));
     }
     soon(here.send(body)).await.unwrap();
+    // What may be left out leaves room for what must not.
+    let (mut large, spare_bytes) = (0, 64 * 1024);
+    while here.sender.try_send_sparing(spare_bytes, Bytes::from(vec![0; limits::FRAME_BYTES / 2])).is_ok() {
+        large += 1;
+        assert!(large < 100, "the queue has no limit");
+    }
+    here.try_send(Bytes::from(vec![0; spare_bytes])).unwrap();
     let mut small = 0;
     while here.try_send(Bytes::new()).is_ok() {
         small += 1;
