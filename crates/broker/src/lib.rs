@@ -9,6 +9,8 @@ mod actors;
 pub mod backend;
 pub mod backup;
 mod catalog;
+#[cfg(test)]
+mod catalog_test;
 mod clock;
 mod config;
 mod farm;

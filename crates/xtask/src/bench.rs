@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: the benchmarks, in release. Arguments are criterion's, so with any only its benchmarks run;
-//! without, what a whole broker needs is measured as well.
+//! without, what a whole broker needs is measured as well. `cargo xtask bench peers` measures beside others.
+
+pub(crate) mod peers;
 
 use anyhow::{Result, bail};
 
@@ -15,6 +17,11 @@ const CRATES: [&str; 3] = ["hostler-seating", "hostler-views", "hostler-log-rock
 const WHOLE_BROKER: (&str, &str) = ("hostler-tests", "memory");
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
+    if let [first, rest @ ..] = arguments
+        && first == "peers"
+    {
+        return peers::run(rest);
+    }
     prerequisites::for_building()?;
     let metadata = Metadata::load()?;
     rocksdb::ensure(&metadata)?;

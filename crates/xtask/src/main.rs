@@ -45,9 +45,10 @@ enum Command {
     },
     /// The stored forms in schemas/.
     Schemas(schemas::Arguments),
-    /// Runs the benchmarks; arguments are passed on to criterion.
+    /// Runs the benchmarks; arguments are passed on to criterion. `peers [--quick]` measures beside HAProxy and etcd and
+    /// writes docs/figures.md.
     Bench {
-        /// Arguments of criterion, for instance a name to filter by.
+        /// `peers` with its arguments, or arguments of criterion, for instance a name to filter by.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

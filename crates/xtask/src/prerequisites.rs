@@ -68,6 +68,19 @@ pub(crate) fn for_machines() -> Result<PathBuf, String> {
     machine_root::ensure().map_err(|problem| format!("the root of a machine could not be made: {problem:#}"))
 }
 
+/// Makes sure that the programs are there beside which Hostler is measured. The error is the reason why they aren't.
+pub(crate) fn for_peers() -> Result<(), String> {
+    let missing = need::missing(need::PEERS);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("{}", describe("the figures beside others", &missing));
+    let names = packages(&missing);
+    apt::install(&names).map_err(|problem| format!("{problem}\n{}", advice(&names)))?;
+    let missing = need::missing(need::PEERS);
+    if missing.is_empty() { Ok(()) } else { Err(describe("the figures beside others", &missing)) }
+}
+
 /// Makes sure that tests can have networks of their own. The error is the reason why they can't.
 pub(crate) fn for_networks() -> Result<(), String> {
     if !apt::is_root() {
@@ -90,7 +103,11 @@ pub(crate) fn for_networks() -> Result<(), String> {
 pub(crate) fn run() -> Result<bool> {
     for_building()?;
     println!("Building: everything is there.");
-    for (what, there) in [("Tests in networks of their own", for_networks()), ("Real RDP tests", for_real_rdp())] {
+    for (what, there) in [
+        ("Tests in networks of their own", for_networks()),
+        ("Real RDP tests", for_real_rdp()),
+        ("Figures beside others", for_peers()),
+    ] {
         match there {
             Ok(()) => println!("{what}: everything is there."),
             Err(reason) => println!("{what}: skipped here: {reason}"),

@@ -18,6 +18,7 @@ use self::{
     tally::{Reader, Tally},
 };
 use crate::{
+    bench,
     cargo::cargo,
     check,
     metadata::Metadata,
@@ -53,6 +54,7 @@ pub(crate) fn run() -> Result<bool> {
     } else {
         report.add("build", Outcome::Failed("the compiler's messages are above; no test was run".to_owned()));
     }
+    report.add("figures beside others", peers(&metadata));
     report.add("golden files unchanged", schemas::unchanged());
     report.add_all(check::checks(&metadata)?);
     let not_run = skipped.read()?;
@@ -68,6 +70,17 @@ pub(crate) fn run() -> Result<bool> {
     }
     println!("\n{report}\n{totals}");
     Ok(totals.failed == 0)
+}
+
+/// Whether everything can be measured that `cargo xtask bench peers` measures; each thing for about a second.
+fn peers(metadata: &Metadata) -> Outcome {
+    if let Err(reason) = prerequisites::for_peers() {
+        return Outcome::Skipped(reason);
+    }
+    match process::succeeds(&mut bench::peers::command(metadata, true)) {
+        Ok(passed) => Outcome::from_passed(passed, "not everything could be measured; why is above"),
+        Err(problem) => Outcome::Failed(format!("{problem:#}")),
+    }
 }
 
 /// A test that skipped itself has passed for the program that ran it.

@@ -31,6 +31,11 @@ impl Cli {
         self.password = password;
     }
 
+    /// The administrator's password.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
     /// The same logon, used from inside a network.
     pub fn inside(&self, space: &Space) -> Self {
         Self { space: Some(space.clone()), ..self.clone() }

@@ -144,6 +144,11 @@ impl Member {
         Ok(())
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> Result<u32> {
+        self.process.as_ref().map(Process::pid).with_context(|| format!("{} never ran", self.name))
+    }
+
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(Process::is_running)

@@ -32,6 +32,7 @@ pub(super) const LAYERS: &[(&str, u8)] = &[
     ("hostler-cli", 6),
     ("hostler-demo", 6),
     ("hostler-tests", 7),
+    ("hostler-bench", 8),
 ];
 
 /// Edges within a layer, each with its reason.

@@ -60,6 +60,14 @@ pub(super) const REAL_RDP: &[Need] = &[
 /// For the tests whose members have a network of their own each.
 pub(super) const NETWORKS: &[Need] = &[program("ip", "iproute2", "ip"), program("nft", "nftables", "nft")];
 
+/// For the figures side by side: what people would use instead.
+pub(super) const PEERS: &[Need] = &[
+    program("HAProxy", "haproxy", "haproxy"),
+    program("etcd", "etcd-server", "etcd"),
+    program("etcdctl", "etcd-client", "etcdctl"),
+    program("ip", "iproute2", "ip"),
+];
+
 /// For the tests that boot a machine with a root of its own.
 pub(super) const MACHINES: &[Need] = &[
     program("debootstrap", "debootstrap", "debootstrap"),
