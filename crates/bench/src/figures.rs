@@ -58,10 +58,10 @@ impl Row {
         self
     }
 
-    /// Ours as a part of the other's.
+    /// Ours as a part of the other's, where that says something.
     #[must_use]
     pub(crate) fn ratio(&self) -> Option<f64> {
-        self.peer.as_ref().map(|peer| self.ours.median() / peer.median())
+        self.peer.as_ref().map(|peer| self.ours.median() / peer.median()).filter(|ratio| ratio.is_finite())
     }
 
     /// Whether the goal is reached; `None` where there is none.

@@ -102,6 +102,7 @@ impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.0 {
             v if v.is_nan() => "–".to_owned(),
+            0.0 => "0".to_owned(),
             v if v.abs() >= 1_000.0 => grouped(v),
             v if v.abs() >= 100.0 => format!("{v:.0}"),
             v if v.abs() >= 10.0 => format!("{v:.1}"),
@@ -162,6 +163,7 @@ mod tests {
             (1.2345, "1.23"),
             (0.12, "0.120"),
             (f64::NAN, "–"),
+            (0.0, "0"),
         ] {
             assert_eq!(Short(value).to_string(), text);
         }

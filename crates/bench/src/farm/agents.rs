@@ -142,12 +142,6 @@ impl Sessions {
         self.with(|listing| listing.sessions.clear());
     }
 
-    /// How many there are.
-    #[must_use]
-    pub(crate) fn count(&self) -> usize {
-        self.with(|listing| listing.sessions.len())
-    }
-
     fn with<T>(&self, act: impl FnOnce(&mut Listing) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

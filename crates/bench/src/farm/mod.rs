@@ -10,7 +10,7 @@ use hostler_tests::farm::{Farm, Ground, Member};
 use rest::Rest;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -112,6 +112,11 @@ impl Ours {
             }
             Ok(())
         })
+    }
+
+    /// For everything that the farm writes.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where clients find the gateway.

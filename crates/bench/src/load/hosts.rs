@@ -24,17 +24,31 @@ pub(crate) struct Hosts(Vec<JoinHandle<()>>);
 impl Hosts {
     /// Listens at all these addresses.
     pub(crate) fn listen(runtime: &Handle, at: &[SocketAddr]) -> Result<Self> {
-        let listen = |at: &SocketAddr| {
-            let listener = runtime.block_on(TcpListener::bind(at)).with_context(|| format!("can't listen at {at}"))?;
-            Ok(runtime.spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    // However it ends, the client sees it.
-                    tokio::spawn(serve(stream));
-                }
-            }))
-        };
-        at.iter().map(listen).collect::<Result<_>>().map(Self)
+        at.iter().map(|at| listen(runtime, *at)).collect::<Result<_>>().map(Self)
     }
+
+    /// One of them listens no more.
+    pub(crate) async fn close(&mut self, nth: usize) {
+        self.0[nth].abort();
+        // Only then is the port closed; that it was aborted is what was wanted.
+        let _ = (&mut self.0[nth]).await;
+    }
+
+    /// It listens again.
+    pub(crate) fn open(&mut self, runtime: &Handle, nth: usize, at: SocketAddr) -> Result<()> {
+        self.0[nth] = listen(runtime, at)?;
+        Ok(())
+    }
+}
+
+fn listen(runtime: &Handle, at: SocketAddr) -> Result<JoinHandle<()>> {
+    let listener = runtime.block_on(TcpListener::bind(at)).with_context(|| format!("can't listen at {at}"))?;
+    Ok(runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // However it ends, the client sees it.
+            tokio::spawn(serve(stream));
+        }
+    }))
 }
 
 impl Drop for Hosts {

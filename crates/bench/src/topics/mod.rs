@@ -1,7 +1,9 @@
 //! What is measured, one file for each comparison.
 
 pub(crate) mod events;
+pub(crate) mod failure;
 pub(crate) mod gateway;
+pub(crate) mod logons;
 pub(crate) mod spread;
 
 use crate::figures::Chapter;
@@ -24,5 +26,10 @@ pub(crate) struct Bench<'a> {
 pub(crate) type Measure = fn(&Bench<'_>) -> Result<Chapter>;
 
 /// All topics by name, in the order of the book.
-pub(crate) const ALL: [(&str, Measure); 3] =
-    [("gateway", gateway::measure), ("events", events::measure), ("spread", spread::measure)];
+pub(crate) const ALL: [(&str, Measure); 5] = [
+    ("gateway", gateway::measure),
+    ("events", events::measure),
+    ("logons", logons::measure),
+    ("spread", spread::measure),
+    ("failure", failure::measure),
+];
