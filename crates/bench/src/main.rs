@@ -42,6 +42,9 @@ struct Arguments {
     /// The folder into which figures.md and its plots are written; nothing is, if it is left out
     #[arg(long)]
     docs: Option<PathBuf>,
+    /// What brokers tell each other: this part runs in a network of its own
+    #[arg(long, hide = true)]
+    gossip_of: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let Arguments { quick, only, rounds, docs } = Arguments::parse();
+    let Arguments { quick, only, rounds, docs, gossip_of } = Arguments::parse();
     let unknown: Vec<&String> = only.iter().filter(|name| ALL.iter().all(|(known, _)| known != name)).collect();
     ensure!(unknown.is_empty(), "no such topics: {unknown:?}; there are {:?}", ALL.map(|(name, _)| name));
     allow_files()?;
@@ -63,6 +66,9 @@ fn run() -> Result<()> {
     let topics: Vec<(&str, Measure)> = ALL.into_iter().filter(|(name, _)| wanted(name)).collect();
     let plan = Plan::new(quick, rounds);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    if let Some(brokers) = gossip_of {
+        return topics::scale::gossip::inside(brokers, quick, &runtime);
+    }
     let show = Show::new(topics.len());
     let bench = Bench { plan, show: &show, runtime: &runtime };
     let (mut chapters, mut failed) = (Vec::new(), Vec::new());

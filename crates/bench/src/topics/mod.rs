@@ -4,6 +4,7 @@ pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod gateway;
 pub(crate) mod logons;
+pub(crate) mod scale;
 pub(crate) mod spread;
 
 use crate::figures::Chapter;
@@ -26,10 +27,11 @@ pub(crate) struct Bench<'a> {
 pub(crate) type Measure = fn(&Bench<'_>) -> Result<Chapter>;
 
 /// All topics by name, in the order of the book.
-pub(crate) const ALL: [(&str, Measure); 5] = [
+pub(crate) const ALL: [(&str, Measure); 6] = [
     ("gateway", gateway::measure),
     ("events", events::measure),
     ("logons", logons::measure),
     ("spread", spread::measure),
+    ("scale", scale::measure),
     ("failure", failure::measure),
 ];

@@ -66,6 +66,7 @@ pub(super) const PEERS: &[Need] = &[
     program("etcd", "etcd-server", "etcd"),
     program("etcdctl", "etcd-client", "etcdctl"),
     program("ip", "iproute2", "ip"),
+    program("nft", "nftables", "nft"),
 ];
 
 /// For the tests that boot a machine with a root of its own.
