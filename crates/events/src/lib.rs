@@ -4,6 +4,7 @@
 
 pub mod codec;
 mod event;
+mod forks;
 mod hash;
 mod header;
 mod order;
@@ -12,6 +13,7 @@ mod registry;
 mod stored;
 
 pub use event::{DecodeEventError, Event};
+pub use forks::{Forks, branch_of, has_fork};
 pub use hash::Hash;
 pub use header::{Actor, Class, EventRef, Frontier, Header, OnUnknown};
 pub use order::OrderKey;

@@ -1,5 +1,6 @@
 //! The keys under which events are stored: their order is the order of (feed, place).
 
+use hostler_events::EventRef;
 use hostler_model::{BrokerId, Feed, Incarnation};
 
 /// Broker, 16 bytes; ordinal, 4; random, 8; place, 8: all big endian.
@@ -12,6 +13,19 @@ pub(crate) fn write(feed: Feed, seq: u64) -> [u8; KEY_BYTES] {
     key[20..28].copy_from_slice(&feed.incarnation.random.to_be_bytes());
     key[28..].copy_from_slice(&seq.to_be_bytes());
     key
+}
+
+/// What the keys of events of other branches begin with: they are among the small values, whose names are others.
+pub(crate) const BRANCH_PREFIX: &[u8] = b"branch\0";
+
+/// The key of an event of another branch than the one that came first: its place, and then its hash.
+pub(crate) fn write_branch(event: &EventRef) -> Vec<u8> {
+    [BRANCH_PREFIX, &write(event.feed, event.seq), &event.hash.0].concat()
+}
+
+/// The place in the key of an event of another branch; `None` where the bytes are no such key.
+pub(crate) fn read_branch(key: &[u8]) -> Option<(Feed, u64)> {
+    read(key.strip_prefix(BRANCH_PREFIX)?.get(..KEY_BYTES)?)
 }
 
 /// `None` where the bytes are no key.

@@ -1,12 +1,13 @@
 //! Reading, from any thread and without waiting for the one that writes.
 
+mod branches;
 mod collect;
 
 use crate::archive::Archive;
 use crate::key;
 use bytes::Bytes;
 use hostler_events::{Frontier, Hash, StoredEvent};
-use hostler_log::{Checkpoint, LogError, StateKey, limits};
+use hostler_log::{Branches, Checkpoint, LogError, StateKey, limits};
 use hostler_model::Feed;
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct RocksReader(Arc<Shared>);
 struct Shared {
     db: DB,
     heads: RwLock<Frontier>,
+    /// The events of other branches than the one that came first. Raised after the heads.
+    branches: RwLock<Branches>,
     archive: Archive,
     snapshot_in_use: AtomicBool,
     /// Declared last, so that the database is closed before others may open it.
@@ -42,12 +45,14 @@ impl RocksReader {
         let reader = Self(Arc::new(Shared {
             db,
             heads: RwLock::default(),
+            branches: RwLock::default(),
             archive,
             snapshot_in_use: AtomicBool::new(false),
             _lock: lock,
         }));
         let heads = reader.find_heads()?;
         reader.raise_heads(heads.0);
+        reader.add_branches(reader.find_branches()?);
         Ok(reader)
     }
 
@@ -60,15 +65,18 @@ impl RocksReader {
     /// How many events there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.with_heads(|heads| heads.0.values().map(|(seq, _)| seq).sum())
+        self.with_heads(|heads| heads.0.values().map(|(seq, _)| seq).sum::<u64>()) + self.branches().count()
     }
 
     /// A feed's events from a place on, in order: at least one, if there is one, and as many more as fit into
-    /// `max_bytes` and [`limits::READ_BYTES`].
+    /// `max_bytes` and [`limits::READ_BYTES`]. Of a feed that has forked, all events in a place are behind one another.
     ///
     /// # Errors
     /// Where the disk fails or what it holds is damaged.
     pub fn read(&self, feed: Feed, from_seq: u64, max_bytes: usize) -> Result<Vec<StoredEvent>, LogError> {
+        // Before the heads: whatever an event of another branch follows is there then.
+        let others: Vec<StoredEvent> = self.branches().from(feed, from_seq).cloned().collect();
+        let mut others = others.into_iter().peekable();
         let Some((last, _)) = self.with_heads(|heads| heads.0.get(&feed).copied()) else { return Ok(Vec::new()) };
         let mut seq = from_seq.max(1);
         let mut room = max_bytes.min(limits::READ_BYTES);
@@ -81,8 +89,14 @@ impl RocksReader {
         let mut segment = if seq <= archived { self.0.archive.segment_at(&feed, seq)? } else { None };
         iterator.seek(key::write(feed, seq.max(archived + 1)));
         let mut events: Vec<StoredEvent> = Vec::new();
+        let mut before: Option<StoredEvent> = None;
+        let mut is_full = false;
         // No further than the head that was seen above: nothing behind it is promised to anybody yet.
-        while seq <= last {
+        while seq <= last && !is_full {
+            if let Some(other) = others.next_if(|other| other.header().seq < seq) {
+                is_full = !push(&mut events, &mut room, other);
+                continue;
+            }
             let value = match &segment {
                 Some(s) if seq <= s.head.last() => s.get(seq).ok_or_else(|| missing(feed, seq))?,
                 Some(_) if seq <= archived => {
@@ -94,33 +108,33 @@ impl RocksReader {
                     Bytes::copy_from_slice(expect(&iterator, feed, seq)?)
                 }
             };
-            match room.checked_sub(value.len()) {
-                Some(left) => room = left,
-                None if events.is_empty() => room = 0,
-                None => break,
-            }
             let event = parse(value, feed, seq)?;
-            if let Some(before) = events.last() {
-                check_link(before, &event)?;
+            if let Some(before) = before.replace(event.clone()) {
+                check_link(&before, &event)?;
             }
-            events.push(event);
+            is_full = !push(&mut events, &mut room, event);
             seq += 1;
             if segment.is_none() {
                 iterator.next();
             }
         }
+        for other in others {
+            is_full = is_full || !push(&mut events, &mut room, other);
+        }
         Ok(events)
     }
 
-    /// Hands over all events in the order of feed and place, until it is told to stop. It sees the log as it was at the
-    /// beginning.
+    /// Hands over all events in the order of feed and place, until it is told to stop; after them, in that order as
+    /// well, those of other branches than the one that came first. It sees the log as it was at the beginning.
     ///
     /// # Errors
     /// Where the disk fails or what it holds is damaged.
     pub fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), LogError> {
+        let others = self.branches().clone();
         let heads = self.heads();
         let mut before = Hash::ZERO;
         let mut result = Ok(());
+        let mut goes_on = true;
         self.walk_to(&heads, &mut |feed, seq, bytes| {
             let event = match bytes.and_then(|bytes| parse(bytes, feed, seq)) {
                 Ok(event) => event,
@@ -138,12 +152,16 @@ impl RocksReader {
                 result = Err(corrupt(feed, seq, "its hash is another one than at the start"));
                 return ControlFlow::Break(());
             }
-            each(event)
+            goes_on = each(event).is_continue();
+            if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
+        if result.is_ok() && goes_on {
+            let _stopped_early = others.iter().cloned().try_for_each(each);
+        }
         result
     }
 
-    /// Hands over the bytes of all events in the order of feed and place, until it is told to stop: for whoever checks
+    /// Hands over the bytes of all events in the order of [`RocksReader::scan`], until it is told to stop: for whoever checks
     /// a log and goes on after a damaged event. Nothing about the bytes is checked here but that they are those that
     /// were stored, as far as the disk's own checks go.
     ///
@@ -153,7 +171,19 @@ impl RocksReader {
         &self,
         each: &mut dyn FnMut(Feed, u64, Result<Bytes, LogError>) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
-        self.walk_to(&self.heads(), each)
+        let others = self.branches().clone();
+        let mut goes_on = true;
+        self.walk_to(&self.heads(), &mut |feed, seq, bytes| {
+            goes_on = each(feed, seq, bytes).is_continue();
+            if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        for event in others.iter().take_while(|_| goes_on) {
+            let header = event.header();
+            if each(header.feed, header.seq, Ok(event.bytes().clone())).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn walk_to(
@@ -350,6 +380,17 @@ impl RocksReader {
         }
         Ok(heads)
     }
+}
+
+/// Adds an event where there is room, or where it is the first. False where it is too much.
+fn push(events: &mut Vec<StoredEvent>, room: &mut usize, event: StoredEvent) -> bool {
+    match room.checked_sub(event.bytes().len()) {
+        Some(left) => *room = left,
+        None if events.is_empty() => *room = 0,
+        None => return false,
+    }
+    events.push(event);
+    true
 }
 
 /// The value under the iterator, which must be that of this event.

@@ -116,15 +116,22 @@ impl RocksLog {
         if writes.iter().any(|write| matches!(write, Write::Checkpoint(_))) {
             ids.extend(self.reader.checkpoint_ids()?);
         }
+        let known = self.reader.branches();
+        let mut branches = Vec::new();
         self.reader.with_heads(|heads| {
-            let mut group = Group::new(heads, ids.last().copied());
+            let mut group = Group::new(heads, &known, ids.last().copied());
             let verdicts = writes
                 .iter()
                 .map(|write| match write {
                     Write::Events(new) => {
-                        for event in group.take_events(new, |feed, seq| self.reader.hash_at(feed, seq))? {
+                        let new = group.take_events(new, |feed, seq| self.reader.hash_at(feed, seq))?;
+                        for event in new.next {
                             let header = event.header();
                             batch.put_cf(events, key::write(header.feed, header.seq), event.bytes());
+                        }
+                        for event in new.branches {
+                            batch.put_cf(state, key::write_branch(&event.reference()), event.bytes());
+                            branches.push(event.clone());
                         }
                         Ok(())
                     }
@@ -145,7 +152,7 @@ impl RocksLog {
                     }
                 })
                 .collect();
-            Ok(Judged { verdicts, heads: group.into_heads() })
+            Ok(Judged { verdicts, heads: group.into_heads(), branches })
         })
     }
 }
@@ -153,6 +160,7 @@ impl RocksLog {
 struct Judged {
     verdicts: Vec<Result<(), LogError>>,
     heads: BTreeMap<Feed, (u64, Hash)>,
+    branches: Vec<StoredEvent>,
 }
 
 impl EventLog for RocksLog {
@@ -175,6 +183,7 @@ impl EventLog for RocksLog {
             old = heads.any(|(feed, (last, _))| archiving.mover.is_due(feed, *last)).then_some(&archiving.thread);
         }
         self.reader.raise_heads(judged.heads);
+        self.reader.add_branches(judged.branches);
         old.inspect(|thread| thread.wake());
         Ok(judged.verdicts)
     }
@@ -205,6 +214,10 @@ impl EventLog for RocksLog {
 
     fn count(&self) -> u64 {
         self.reader.count()
+    }
+
+    fn branch_count(&self) -> u64 {
+        self.reader.branches().count()
     }
 }
 

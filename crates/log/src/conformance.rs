@@ -1,5 +1,7 @@
 //! What every log must do. One suite, run by each log in its own tests.
 
+mod branches;
+
 use crate::testing::Chain;
 use crate::{Checkpoint, EventLog, LogError, StateKey, Write, limits};
 use bytes::Bytes;
@@ -26,6 +28,8 @@ const CASES: &[(&str, Case)] = &[
     ("duplicates are passed over", duplicates),
     ("bad batches change nothing", bad_batches),
     ("a group is judged batch by batch", groups),
+    ("all branches of a feed are kept", branches::kept),
+    ("branches in one group", branches::in_a_group),
     ("limits", batch_limits),
     ("the limit of feeds", feed_limit),
     ("checkpoints", checkpoints),
@@ -169,7 +173,6 @@ fn bad_batches(h: &mut dyn Harness) {
             LogError::Gap { feed: Chain::new(4).feed(), have: 0, got: 2 },
         ),
         ("a gap within the batch", vec![next[0].clone(), next[2].clone()], LogError::Gap { feed, have: 4, got: 6 }),
-        ("another event below the head", vec![forked[0].clone()], fork(at(&stored, 1), at(&forked, 0))),
         ("another event at the head", vec![forked[1].clone()], fork(at(&stored, 2), at(&forked, 1))),
         ("a successor of another event", vec![forked[2].clone()], fork(at(&stored, 2), at(&forked, 1))),
         ("place 0", vec![zeroth.clone()], LogError::Malformed { event: zeroth.reference(), why: "places begin at 1" }),
@@ -199,8 +202,9 @@ fn groups(h: &mut dyn Harness) {
     let (of_a, of_b) = (a.events(4), b.events(3));
     let mut branch = Chain::new(1);
     branch.events(1);
+    branch.large(400);
     let forked = branch.large(400);
-    let forks = fork(of_a[1].reference(), forked.reference());
+    let forks = fork(of_a[2].reference(), forked.reference());
     let log = h.log();
     let verdicts = log.commit(&[
         Write::Events(of_a[..2].to_vec()),

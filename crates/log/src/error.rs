@@ -8,10 +8,10 @@ use hostler_model::Feed;
 /// but for [`LogError::Io`], [`LogError::Full`] and [`LogError::Stopped`], after which only a restart tells.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LogError {
-    /// Two events have one place.
+    /// Two events have one place, and where the other branch begins is not known.
     #[error(
         "event {feed}/{seq} exists twice: {} is stored, {} came, so its broker was restored from a copy or its key is \
-         in other hands; nothing was stored: let that broker open a new incarnation", have.short(), got.short()
+         in other hands; nothing was stored: fetch what is before it", have.short(), got.short()
     )]
     Fork {
         /// Whose sequence.
@@ -47,6 +47,12 @@ pub enum LogError {
          keeps opening incarnations", next = limits::FEEDS + 1, max = limits::FEEDS
     )]
     TooManyFeeds(Feed),
+    /// Forked feeds have more than can be kept.
+    #[error(
+        "the other branches of forked feeds would have more than {max} bytes with feed {0}; nothing was stored: find out \
+         whose second copy keeps writing, and stop it", max = limits::BRANCH_BYTES
+    )]
+    TooManyBranches(Feed),
     /// More than one batch may have.
     #[error(
         "a batch of {events} events and {bytes} bytes is too large; nothing was stored: hand over at most {max_events} \
@@ -154,7 +160,7 @@ mod tests {
             (
                 LogError::Fork { feed, seq: 7, have, got },
                 "event aaaaaaaa.2-ff/7 exists twice: abababab is stored, cdcdcdcd came, so its broker was restored from \
-                 a copy or its key is in other hands; nothing was stored: let that broker open a new incarnation",
+                 a copy or its key is in other hands; nothing was stored: fetch what is before it",
             ),
             (
                 LogError::Gap { feed, have: 7, got: 9 },

@@ -7,7 +7,8 @@ use hostler_model::Feed;
 use std::ops::ControlFlow;
 
 /// An append-only log of events, with checkpoints of the views and a few small values beside it. It keeps each feed
-/// whole: no gap, and each event names the hash of the one before. Signatures are checked by whoever hands events in.
+/// whole: no gap, and each event names the hash of the one before. Where a feed has forked, the log keeps all its
+/// branches. Signatures are checked by whoever hands events in.
 pub trait EventLog: Send {
     /// Makes several things durable with one sync, in order, and says for each whether it was taken. A batch that is
     /// refused changes nothing and doesn't hinder the others. What counts as acceptable is written in
@@ -18,17 +19,19 @@ pub trait EventLog: Send {
     /// the process should end.
     fn commit(&mut self, writes: &[Write]) -> Result<Vec<Result<(), LogError>>, LogError>;
 
-    /// The head of every feed.
+    /// The head of every feed; where it has forked, of the branch that came first.
     fn heads(&self) -> Frontier;
 
     /// A feed's events from a place on, in order: at least one, if there is one, and as many more as fit into
-    /// `max_bytes` and [`limits::READ_BYTES`](crate::limits::READ_BYTES).
+    /// `max_bytes` and [`limits::READ_BYTES`](crate::limits::READ_BYTES). Of a feed that has forked, all events in a
+    /// place are behind one another, whatever branch they belong to.
     ///
     /// # Errors
     /// Where the disk fails or what it holds is damaged.
     fn read(&self, feed: Feed, from_seq: u64, max_bytes: usize) -> Result<Vec<StoredEvent>, LogError>;
 
-    /// Hands over all events in the order of feed and place, until it is told to stop.
+    /// Hands over all events in the order of feed and place, until it is told to stop; after them, in that order as
+    /// well, those of other branches than the one that came first. So every event comes after the one before it.
     ///
     /// # Errors
     /// Where the disk fails or what it holds is damaged.
@@ -90,8 +93,11 @@ pub trait EventLog: Send {
     /// How many events there are.
     fn count(&self) -> u64 {
         // Feeds have no gaps and begin at 1.
-        self.heads().0.values().map(|(seq, _)| seq).sum()
+        self.heads().0.values().map(|(seq, _)| seq).sum::<u64>() + self.branch_count()
     }
+
+    /// How many events there are of other branches than the one that came first.
+    fn branch_count(&self) -> u64;
 }
 
 /// The verdict on the only thing that was committed.

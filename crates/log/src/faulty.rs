@@ -159,6 +159,10 @@ impl<L: EventLog + Clone> EventLog for FaultyLog<L> {
     fn get_state(&self, key: StateKey) -> Result<Option<Bytes>, LogError> {
         self.seen.get_state(key)
     }
+
+    fn branch_count(&self) -> u64 {
+        self.seen.branch_count()
+    }
 }
 
 #[cfg(test)]

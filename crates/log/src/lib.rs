@@ -4,6 +4,7 @@
 //!
 //! With the feature `testing` come the conformance suite and signed chains of events for other crates' tests.
 
+mod branches;
 mod checkpoint;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -20,11 +21,12 @@ pub mod testing;
 pub mod verify;
 mod write;
 
+pub use branches::Branches;
 pub use checkpoint::Checkpoint;
 pub use error::LogError;
 pub use event_log::EventLog;
 pub use faulty::{Fault, FaultyLog};
-pub use group::Group;
+pub use group::{Group, Taken};
 pub use memory::MemoryLog;
 pub use state_key::StateKey;
 pub use write::Write;

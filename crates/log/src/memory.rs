@@ -1,6 +1,6 @@
 //! The log in memory: for tests and the simulator.
 
-use crate::{Checkpoint, EventLog, Group, LogError, StateKey, Write, limits};
+use crate::{Branches, Checkpoint, EventLog, Group, LogError, StateKey, Write, limits};
 use bytes::Bytes;
 use hostler_events::{Frontier, Hash, StoredEvent};
 use hostler_model::Feed;
@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 pub struct MemoryLog {
     feeds: BTreeMap<Feed, Vec<StoredEvent>>,
     heads: Frontier,
+    branches: Branches,
     checkpoints: BTreeMap<u64, Bytes>,
     state: BTreeMap<StateKey, Bytes>,
 }
@@ -41,14 +42,16 @@ impl MemoryLog {
 
 impl EventLog for MemoryLog {
     fn commit(&mut self, writes: &[Write]) -> Result<Vec<Result<(), LogError>>, LogError> {
-        let mut group = Group::new(&self.heads, self.checkpoints.keys().next_back().copied());
-        let mut events = Vec::new();
+        let mut group = Group::new(&self.heads, &self.branches, self.checkpoints.keys().next_back().copied());
+        let (mut events, mut branches) = (Vec::new(), Vec::new());
         let mut taken = Vec::new();
         let verdicts = writes
             .iter()
             .map(|write| match write {
                 Write::Events(batch) => {
-                    events.extend(group.take_events(batch, |feed, seq| self.hash_at(feed, seq))?);
+                    let new = group.take_events(batch, |feed, seq| self.hash_at(feed, seq))?;
+                    events.extend(new.next);
+                    branches.extend(new.branches);
                     Ok(())
                 }
                 Write::Checkpoint(checkpoint) => group.take_checkpoint(checkpoint).map(|()| taken.push(write)),
@@ -60,6 +63,7 @@ impl EventLog for MemoryLog {
         for event in events {
             self.feeds.entry(event.header().feed).or_default().push(event.clone());
         }
+        branches.into_iter().for_each(|event| self.branches.insert(event.clone()));
         for write in taken {
             match write {
                 Write::Checkpoint(Checkpoint { id, bytes }) => {
@@ -84,7 +88,9 @@ impl EventLog for MemoryLog {
     fn read(&self, feed: Feed, from_seq: u64, max_bytes: usize) -> Result<Vec<StoredEvent>, LogError> {
         let mut room = max_bytes.min(limits::READ_BYTES);
         let mut events = Vec::new();
-        for event in self.events_from(feed, from_seq) {
+        let end = self.branches.end(feed).max(self.events_from(feed, 1).len() as u64);
+        let in_place = |seq| self.events_from(feed, seq).first().into_iter().chain(self.branches.at(feed, seq));
+        for event in (from_seq.max(1)..=end).flat_map(in_place) {
             match room.checked_sub(event.bytes().len()) {
                 Some(left) => room = left,
                 None if events.is_empty() => room = 0,
@@ -96,7 +102,7 @@ impl EventLog for MemoryLog {
     }
 
     fn scan(&self, each: &mut dyn FnMut(StoredEvent) -> ControlFlow<()>) -> Result<(), LogError> {
-        let _stopped_early = self.feeds.values().flatten().cloned().try_for_each(each);
+        let _stopped_early = self.feeds.values().flatten().chain(self.branches.iter()).cloned().try_for_each(each);
         Ok(())
     }
 
@@ -110,6 +116,10 @@ impl EventLog for MemoryLog {
 
     fn get_state(&self, key: StateKey) -> Result<Option<Bytes>, LogError> {
         Ok(self.state.get(&key).cloned())
+    }
+
+    fn branch_count(&self) -> u64 {
+        self.branches.count()
     }
 }
 

@@ -88,7 +88,12 @@ impl Rules {
         match &loaded.event {
             Some(Event::Promoted(_)) => {
                 let lane = Decided::Effective;
-                self.promotions.insert(key.epoch, Promotion { key, reference, actor, frontier: frontier(), lane });
+                let promotion = Promotion { key, reference, actor, frontier: frontier(), lane };
+                // Two copies of one broker may begin one epoch at one time: then it is not the first that arrived.
+                let known = self.promotions.entry(key.epoch).or_insert_with(|| promotion.clone());
+                if reference < known.reference {
+                    *known = promotion;
+                }
             }
             Some(Event::Resumed(_)) => self.resumes.push(Resume { key, reference, frontier: frontier() }),
             Some(Event::AdminEnabled(e)) => self.enables.push(turn(Thing::Admin(e.admin))),

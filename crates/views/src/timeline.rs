@@ -46,14 +46,28 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Takes in events, in any order; those that are there already are passed over. True where the state may have
-    /// changed.
+    /// Takes in events, in any order; those that are there already are passed over, and so is a second event in one
+    /// place, which only [`Views`](crate::Views) can take in. True where the state may have changed.
     pub fn insert(&mut self, events: impl IntoIterator<Item = Arc<Loaded>>) -> bool {
+        self.insert_but(events, &mut Vec::new())
+    }
+
+    /// As [`Timeline::insert`]; the second events in one place are handed back.
+    pub(crate) fn insert_but(
+        &mut self,
+        events: impl IntoIterator<Item = Arc<Loaded>>,
+        second: &mut Vec<Arc<Loaded>>,
+    ) -> bool {
         let mut fresh: Vec<Arc<Loaded>> = Vec::new();
         let mut decided_anew = false;
         for loaded in events {
             match self.index.entry(loaded.reference.feed).or_default().entry(loaded.reference.seq) {
-                MapEntry::Occupied(_) => continue,
+                MapEntry::Occupied(first) => {
+                    if first.get().reference != loaded.reference {
+                        second.push(loaded);
+                    }
+                    continue;
+                }
                 MapEntry::Vacant(place) => place.insert(loaded.clone()),
             };
             decided_anew |= self.rules.take(&loaded);

@@ -6,9 +6,9 @@ pub use saved::{SAVED_BYTES, SavedViews, SavedViewsError};
 
 use crate::digest::digest_of;
 use crate::{Founder, Loaded, State, Timeline};
-use hostler_events::{EventRef, Hash};
-use hostler_model::{BrokerId, PublicKey, SiteId};
-use std::collections::BTreeMap;
+use hostler_events::{EventRef, Forks, Hash};
+use hostler_model::{BrokerId, Feed, PublicKey, SiteId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All sites of a farm, each with its own order. Farm-wide matters are in the main site's.
@@ -17,21 +17,68 @@ pub struct Views {
     sites: BTreeMap<SiteId, Timeline>,
     main: Option<SiteId>,
     halted_by: Option<EventRef>,
+    forks: Forks,
 }
 
 impl Views {
     /// Takes in events of any sites, in any order. True where a state may have changed.
     pub fn insert(&mut self, events: impl IntoIterator<Item = Arc<Loaded>>) -> bool {
+        let forks = &self.forks;
+        let events: Vec<Arc<Loaded>> = events.into_iter().map(|loaded| loaded.named(forks)).collect();
+        let grows = |l: &Arc<Loaded>| forks.has(&l.header.feed) && !forks.knows(&l.reference);
+        if !forks.is_empty() && events.iter().any(grows) {
+            self.rebuild(&BTreeSet::new(), events);
+            return true;
+        }
+        let (changed, second) = self.insert_named(events);
+        if !second.is_empty() {
+            let forked = second.iter().map(|l| l.header.feed).collect();
+            self.rebuild(&forked, second);
+        }
+        changed
+    }
+
+    /// Takes in events by the names of their branches. True where a state may have changed; the second events in one
+    /// place are handed back.
+    fn insert_named(&mut self, events: Vec<Arc<Loaded>>) -> (bool, Vec<Arc<Loaded>>) {
         let mut by_site: BTreeMap<SiteId, Vec<Arc<Loaded>>> = BTreeMap::new();
         for loaded in events {
             self.take(&loaded);
             by_site.entry(loaded.header.site).or_default().push(loaded);
         }
-        let mut changed = false;
+        let (mut changed, mut second) = (false, Vec::new());
         for (site, events) in by_site {
-            changed |= self.sites.entry(site).or_default().insert(events);
+            changed |= self.sites.entry(site).or_default().insert_but(events, &mut second);
         }
-        changed
+        (changed | !second.is_empty(), second)
+    }
+
+    /// Begins anew with all events and these ones: a feed has forked, or one that had has got longer. Both are rare, and
+    /// they change the names of events that stand anywhere.
+    fn rebuild(&mut self, forked: &BTreeSet<Feed>, new: Vec<Arc<Loaded>>) {
+        let mut forks = std::mem::take(&mut self.forks);
+        let forked: BTreeSet<Feed> = forks.forked().chain(forked.iter().copied()).collect();
+        let known = self.sites.values().flat_map(|t| t.entries().iter().map(|e| e.loaded.clone()));
+        let all: Vec<Arc<Loaded>> = known.chain(new).collect();
+        let mut of_feeds: BTreeMap<Feed, Vec<(u64, Hash, Hash)>> = BTreeMap::new();
+        for loaded in all.iter().filter(|l| forked.contains(&l.header.feed)) {
+            let event = (loaded.reference.seq, loaded.reference.hash, loaded.header.previous);
+            of_feeds.entry(loaded.header.feed).or_default().push(event);
+        }
+        of_feeds.into_iter().for_each(|(feed, events)| forks.add(feed, events));
+        let named = all.iter().map(|loaded| loaded.named(&forks)).collect();
+        *self = Self { forks, ..Self::default() };
+        let (_, second) = self.insert_named(named);
+        if !second.is_empty() {
+            let forked = second.iter().map(|l| l.header.feed).collect();
+            self.rebuild(&forked, second);
+        }
+    }
+
+    /// The feeds of which two branches are in these views.
+    #[must_use]
+    pub fn forks(&self) -> &Forks {
+        &self.forks
     }
 
     /// The site that farm-wide matters belong to: the first.

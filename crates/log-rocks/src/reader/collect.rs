@@ -32,6 +32,7 @@ impl RocksReader {
     /// # Errors
     /// Where the disk fails or what it holds is damaged.
     pub fn collect<T: Send>(&self, make: impl Fn(StoredEvent) -> T + Sync) -> Result<Vec<T>, LogError> {
+        let others = self.branches().clone();
         let heads = self.heads();
         let count = thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS);
         let make = &make;
@@ -63,6 +64,7 @@ impl RocksReader {
             all.extend(made);
             before = Some(last);
         }
+        all.extend(others.iter().cloned().map(make));
         Ok(all)
     }
 

@@ -2,8 +2,9 @@
 //! waits for the moving.
 
 use crate::{all, collected, copy, folder};
+use bytes::Bytes;
 use hostler_events::StoredEvent;
-use hostler_log::testing::Chain;
+use hostler_log::testing::{Chain, bytes_of};
 use hostler_log::{EventLog, LogError};
 use hostler_log_rocks::{ArchiveOptions, LogWriter, OpenError, RocksLog, SnapshotError};
 use std::fs;
@@ -58,11 +59,28 @@ fn full_files_of_old_events_are_written() {
         let bytes = want.iter().map(|e| e.bytes().len()).sum::<usize>().max(size);
         assert_eq!(log.read(feed, from as u64, bytes), Ok(want.to_vec()), "{count} from {from}");
     }
-    // What is in files is known as before: the same events again, and another one in the place of one of them.
+    // What is in files is known as before: the same events again, and another one in the place of one of them, which
+    // begins a branch.
     assert_eq!(log.append(&events[..20]), Ok(()));
     let mut branch = Chain::new(1);
     branch.events(4);
-    assert!(matches!(log.append(&[branch.large(100)]), Err(LogError::Fork { seq: 5, .. })));
+    let others = [branch.large(100), branch.large(100)];
+    assert!(matches!(log.append(&others[1..]), Err(LogError::Fork { seq: 6, .. })));
+    assert_eq!(log.append(&others), Ok(()));
+    drop(log);
+    let log = RocksLog::open_archiving(folder.path(), TENS).unwrap();
+    let places = [&events[4], &others[0], &events[5], &others[1], &events[6]].map(Clone::clone);
+    let size = places.iter().map(|e| e.bytes().len()).sum();
+    assert_eq!(log.read(feed, 5, size), Ok(places.to_vec()), "all events of a place are read, wherever they are");
+    let whole = [&events[..], &others[..]].concat();
+    assert_eq!((all(&log), collected(&log), log.count()), (Ok(whole.clone()), Ok(whole.clone()), whole.len() as u64));
+    let mut walked = Vec::new();
+    let each = &mut |_, _, bytes: Result<Bytes, LogError>| {
+        walked.push(bytes.unwrap());
+        ControlFlow::Continue(())
+    };
+    log.reader().walk(each).unwrap();
+    assert_eq!(walked, bytes_of(&whole));
 }
 
 #[test]

@@ -66,6 +66,10 @@ impl EventLog for Eager {
     fn get_state(&self, key: StateKey) -> Result<Option<Bytes>, LogError> {
         self.0.get_state(key)
     }
+
+    fn branch_count(&self) -> u64 {
+        self.0.branch_count()
+    }
 }
 
 #[test]

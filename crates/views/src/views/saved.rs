@@ -35,6 +35,14 @@ pub enum SavedViewsError {
         /// The type's version.
         version: u16,
     },
+    /// A feed of the log has two branches: such views are always folded from the beginning.
+    #[error("feed {feed} forks at place {seq} of this log, and saved views have no branches")]
+    Forked {
+        /// Whose sequence.
+        feed: Feed,
+        /// The place that two events have.
+        seq: u64,
+    },
     /// They cover what is not in the log, or not now: an event that was taken for one of the past is in the future.
     #[error("the saved views cover event {feed}/{seq}, which is not, or not the same, in this log")]
     OtherLog {
@@ -105,9 +113,12 @@ impl SavedViews {
 
 impl Views {
     /// The views in a form that can be stored. `None` where that can't be, as while events are held: then a later
-    /// moment will do.
+    /// moment will do; or for good, where a feed has forked.
     #[must_use]
     pub fn save(&self) -> Option<SavedViews> {
+        if !self.forks.is_empty() {
+            return None;
+        }
         let sites = self.sites.iter().map(|(site, timeline)| timeline.save(*site)).collect::<Option<Vec<_>>>()?;
         // What is known and yet can't be read is nonsense, to this program and to every other.
         let unread = sites.iter().flat_map(|site| site.unread.iter().copied());
@@ -128,6 +139,12 @@ impl Views {
         for events in feeds.values_mut() {
             if !events.is_sorted_by(|a, b| a.reference.seq < b.reference.seq) {
                 events.sort_by_key(|e| e.reference.seq);
+                let forks = |pair: &[Arc<Loaded>]| {
+                    pair[0].reference.seq == pair[1].reference.seq && pair[0].reference.hash != pair[1].reference.hash
+                };
+                if let Some(pair) = events.windows(2).find(|pair| forks(pair)) {
+                    return Err(SavedViewsError::Forked { feed: pair[0].reference.feed, seq: pair[0].reference.seq });
+                }
                 events.dedup_by_key(|e| e.reference.seq);
             }
         }
