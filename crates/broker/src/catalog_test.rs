@@ -1,33 +1,28 @@
 //! That a catalog which follows a state's changes is the one of the whole state: with logs as brokers write them.
 
-use hostler_brokering::CatalogKeeper;
-use hostler_seating::catalog::*;
-use hostler_views::State;
-use hostler_model::{GroupId, ItemId, UserId, UserName};
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use crate::rest::testing::Written;
+use hostler_brokering::CatalogKeeper;
 use hostler_events::Event;
 use hostler_events::payload::*;
-use hostler_model::{HostId, Launch, Name};
+use hostler_model::{GroupId, HostId, ItemId, Launch, Name, UserId, UserName};
+use hostler_seating::catalog::{Catalog, CatalogUser};
+use hostler_views::State;
 use hostler_wire::MemberKey;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// The whole of it, without regard to what was before.
-fn from_scratch(state: &State) -> Catalog {
+/// The whole of it, without regard to what was before. Who is in which group is put together in another way.
+fn from_scratch(state: &Arc<State>) -> Catalog {
+    let mut catalog = CatalogKeeper::default().follow(state);
     let mut users: BTreeMap<UserName, CatalogUser> = BTreeMap::new();
     for (id, user) in &state.users {
         let groups = state.groups.iter().filter(|(_, g)| g.members.value.contains(id)).map(|(group, _)| *group);
         users.entry(user.name.clone()).or_default().groups.extend(groups);
     }
-    Catalog {
-        hosts: state.hosts.iter().map(|(id, host)| (*id, catalog_host(host))).collect(),
-        items: state.items.iter().map(|(id, item)| (*id, catalog_item(state, item))).collect(),
-        users: users.into_iter().collect(),
-        policy: policy(state),
-    }
+    catalog.users = users.into_iter().collect();
+    catalog
 }
 
 fn some_event(random: &mut StdRng) -> Event {
@@ -89,10 +84,10 @@ fn what_follows_the_changes_is_what_is_made_from_scratch() {
             let state = Arc::new(farm.state().clone());
             assert_eq!(keeper.follow(&state), from_scratch(&state), "seed {seed}");
         }
-        let (users, items) = (keeper.catalog.users.len(), keeper.catalog.items.len());
+        let before = keeper.follow(&Arc::new(farm.state().clone()));
+        let (users, items) = (before.users.len(), before.items.len());
         assert!(users > 0 && items > 0, "seed {seed} ends with {users} users and {items} items");
         // What did not change is shared.
-        let before = keeper.catalog.clone();
         farm.write(&Event::PolicySet(PolicySet { key: "seats.queue".into(), value: None }));
         let now = keeper.follow(&Arc::new(farm.state().clone()));
         assert!(now.users.ptr_eq(&before.users) && now.items.ptr_eq(&before.items));

@@ -32,14 +32,16 @@ impl Heard {
         self.last.insert(from, now);
     }
 
-    /// Looks at the clock.
-    pub(crate) fn watch_clock(&mut self, now: Now) {
+    /// Looks at the clock. True where it was set back.
+    pub(crate) fn watch_clock(&mut self, now: Now) -> bool {
         let offset = offset(now);
+        let back = offset + i128::from(JUMP_MS) <= self.offset;
         if (offset - self.offset).unsigned_abs() >= u128::from(JUMP_MS) {
             self.jumped = Some(now.mono);
         }
         self.offset = offset;
         self.now = now.mono;
+        back
     }
 
     /// When the clock was last looked at.

@@ -294,7 +294,15 @@ impl Node {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.heard.watch_clock(now);
+        if self.heard.watch_clock(now) && self.replica.hold_again(now.wall, self.author.clock_mut()) {
+            // What it wrote in the future must not be followed by something earlier.
+            let feed = self.author.feed();
+            let ahead = |f: &Frontier| f.0.get(&feed).map_or(0, |(seq, _)| *seq);
+            if ahead(&self.replica.folded) < ahead(&self.replica.accepted) {
+                self.break_continuity();
+            }
+            self.out.push_back(Output::Changed);
+        }
         match input {
             Input::Command { token, actor, command } => self.route(now, token, self.site, actor, command),
             Input::CommandIn { site, token, actor, command } => self.route(now, token, site, actor, command),

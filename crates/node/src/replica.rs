@@ -182,9 +182,23 @@ impl Replica {
 
     /// Folds what was held and is no longer in the future. True where the views changed.
     pub(crate) fn release_held(&mut self, wall: Wall, clock: &mut HlcClock) -> bool {
-        let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0));
-        let due = std::mem::replace(&mut self.held, later);
-        !due.is_empty() && self.fold(due.into_values().collect(), wall, clock)
+        self.fold(Vec::new(), wall, clock)
+    }
+
+    /// The clock was set back: holds again what was folded and is in the future now. True where there is something;
+    /// everything is folded anew then.
+    pub(crate) fn hold_again(&mut self, wall: Wall, clock: &mut HlcClock) -> bool {
+        let horizon = wall.plus(limits::HELD_AHEAD_MS);
+        let entries = || self.views.timelines().flat_map(|(_, t)| t.entries());
+        if !entries().any(|e| e.loaded.header.hlc.wall > horizon) {
+            return false;
+        }
+        let events: Vec<Arc<Loaded>> = entries().map(|e| e.loaded.clone()).collect();
+        (self.views, self.folded, self.seen) = Default::default();
+        self.epochs.clear();
+        *clock = HlcClock::default();
+        self.fold(events, wall, clock);
+        true
     }
 
     /// How many events are held.
@@ -267,8 +281,11 @@ impl Replica {
 
     /// Folds what is not in the future and holds the rest. True where the views changed.
     fn fold(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) -> bool {
-        let now = self.admit(events, wall, clock);
-        self.views.insert(now)
+        // What was held and is due comes before what follows it in its feed.
+        let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0));
+        let due = std::mem::replace(&mut self.held, later).into_values().chain(events).collect();
+        let now = self.admit(due, wall, clock);
+        !now.is_empty() && self.views.insert(now)
     }
 
     /// Holds what is in the future; the rest is seen from now on, and to be folded.

@@ -191,7 +191,7 @@ impl World {
         };
         Catalog {
             hosts: self.hosts.iter().enumerate().map(host).collect(),
-            items: [(ITEM, item)].into(),
+            items: [(ITEM, item)].into_iter().collect(),
             users: self.users.iter().map(|user| (user.clone(), CatalogUser::default())).collect(),
             policy: Policy { per_address: None, per_user: None, ..Policy::default() },
         }

@@ -80,6 +80,7 @@ mod tests {
                 trusted: vec![(me, key.public())],
                 incarnation: Incarnation { ordinal: 1, random: 1 },
                 seed: [1; 32],
+                unread: Vec::new(),
             };
             let mut broker = Self {
                 node: Node::new(config, farm.events, NOW),
