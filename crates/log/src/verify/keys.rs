@@ -1,7 +1,7 @@
 //! Which key an event must be signed with: the log says it itself.
 
 use super::verifier::IdOf;
-use hostler_events::payload::{BrokerJoined, BrokerKeyReplaced};
+use hostler_events::payload::{BrokerJoined, BrokerKeyReplaced, SiteFounded};
 use hostler_events::{Event, EventRef, Frontier, OrderKey, StoredEvent, kind_named};
 use hostler_model::{BrokerId, Feed, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,11 +94,14 @@ fn founder(events: &[StoredEvent], has_own_key: impl Fn(&BrokerId) -> bool) -> O
 
 fn vouched(event: &StoredEvent) -> Option<Vouched> {
     let header = event.header();
-    if ![kind_named("broker.joined"), kind_named("broker.key_replaced")].iter().flatten().any(|k| k.id == header.kind) {
+    let kinds = ["broker.joined", "broker.key_replaced", "site.founded"].map(kind_named);
+    if !kinds.iter().flatten().any(|k| k.id == header.kind) {
         return None;
     }
     let (broker, key, seen) = match event.event().ok()? {
         Event::BrokerJoined(BrokerJoined { broker, key, .. }) => (broker, key, None),
+        // Another site's first broker: the events with which it begins that site are its own.
+        Event::SiteFounded(SiteFounded { broker, key, .. }) => (broker, key, None),
         Event::BrokerKeyReplaced(BrokerKeyReplaced { broker, key }) => {
             (broker, key, Some(header.frontier.clone().unwrap_or_default()))
         }
