@@ -31,6 +31,7 @@ pub(super) const LAYERS: &[(&str, u8)] = &[
     ("hostler-sim", 5),
     ("hostler-cli", 6),
     ("hostler-demo", 6),
+    ("hostler-fuzz", 6),
     ("hostler-tests", 7),
     ("hostler-bench", 8),
 ];
