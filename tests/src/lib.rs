@@ -10,4 +10,5 @@ pub mod netlab;
 pub mod process;
 pub mod sessions;
 pub mod skip;
+pub mod soak;
 pub mod wait;

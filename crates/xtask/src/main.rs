@@ -17,6 +17,7 @@ mod process;
 mod report;
 mod rocksdb;
 mod schemas;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Command {
         #[arg(long)]
         narrow: bool,
     },
+    /// Real processes in networks of their own, killed, paused, cut off and restored at random; needs root.
+    Soak(soak::Arguments),
     /// Builds RocksDB's C++ once, keeps the library in the cache and tells cargo where it is.
     Rocksdb,
     /// Says what this machine lacks for building and testing; as root, installs it.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Schemas(arguments) => schemas::run(&arguments),
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Model { narrow } => model::run(narrow),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Rocksdb => rocksdb::run(),
         Command::Prerequisites => prerequisites::run(),
     };
