@@ -23,13 +23,15 @@ use hostler_wire::MemberKey;
 use hostler_wire::messages::agent::SessionOrder;
 use hostler_wire::messages::gateway::{GatewayToBroker, Route, TurnedAway};
 use hostler_wire::messages::peer::PeerFrame;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+/// How long another broker may be silent.
+const HOME_WAIT: Duration = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
 /// How long a home broker that has taken a request up may take, in ms: the site's own limits are below that.
 const DECISION_MS: u64 = 120_000;
 
@@ -126,9 +128,15 @@ impl Handle {
     /// Asks the user's home broker; where it does not answer in time, or decides nothing, the next in the hash decides.
     async fn find_seat(&self, request: SeatRequest) -> Result<Box<Placement>, NoSeat> {
         let serving = serving_now(&self.snapshot());
+        let packets = |broker| self.shared.peers.get(broker).map_or(0, |link| link.connection.packets_received());
+        let (begin, heard) = (Instant::now(), serving.iter().map(|id| (*id, packets(*id))).collect::<HashMap<_, _>>());
+        // Of several that died at once, only the first is waited for: the others were silent meanwhile.
+        let is_silent = |broker| begin.elapsed() >= HOME_WAIT && heard.get(&broker) == Some(&packets(broker));
         for home in home_order(&request.user, &serving) {
             let result = if home == self.shared.me {
                 Some(self.decide(request.clone()).await)
+            } else if is_silent(home) {
+                None
             } else {
                 self.ask_home(home, &request).await
             };
@@ -147,11 +155,10 @@ impl Handle {
     async fn ask_home(&self, home: BrokerId, request: &SeatRequest) -> Option<Result<Box<Placement>, NoSeat>> {
         let seat = Box::new(request.clone());
         let mut asked = self.shared.peers.ask(home, |request| PeerFrame::Seat { request, seat })?;
-        let early = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
         let answer = tokio::select! {
             biased;
             answer = &mut asked.answer => answer.ok()?,
-            working = timeout(early, &mut asked.working) => {
+            working = timeout(HOME_WAIT, &mut asked.working) => {
                 working.ok()?.ok()?;
                 timeout(Duration::from_millis(DECISION_MS), &mut asked.answer).await.ok()?.ok()?
             }
@@ -198,8 +205,7 @@ impl Handle {
             else {
                 continue;
             };
-            let wait = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
-            match timeout(wait, &mut asked.answer).await {
+            match timeout(HOME_WAIT, &mut asked.answer).await {
                 Ok(Ok(PeerFrame::Taken {
                     result: Err(TurnedAway::Ticket(TicketRefusal::HostUnreachable)), ..
                 })) => {}

@@ -14,9 +14,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// How long a broker may take before another is asked as well, in ms. It may have to pass over the user's home broker,
-/// which takes [`limits::HOME_BROKER_WAIT_MS`], and then still has to ask an agent.
-pub(crate) const ANSWER_WAIT_MS: u64 = 2 * limits::HOME_BROKER_WAIT_MS;
+/// How long a broker may be silent before another is asked as well, in ms: it says that it works on a request after
+/// [`limits::WORKING_WAIT_MS`], and the rest is for the way there and back. When two brokers die at once, somebody waits
+/// for both of them here, and then for the one that is asked to pass them over.
+pub(crate) const ANSWER_WAIT_MS: u64 = limits::WORKING_WAIT_MS + 150;
 /// How long a decision may take in all, in ms, waiting for a broker to be connected included.
 const DECISION_MS: u64 = 4_000;
 /// The same where a broker has said that it works on it, in ms: the user may be waiting for room.

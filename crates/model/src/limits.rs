@@ -49,7 +49,10 @@ pub const TICKET_REATTACH_MS: u64 = 24 * 60 * 60 * 1_000;
 pub const REPORT_INTERVAL_MS: u64 = 5_000;
 /// How old a report may be, in intervals, before its host takes no new sessions.
 pub const REPORT_STALE_INTERVALS: u64 = 3;
-/// How long the gateway or a broker waits for a user's home broker, in ms, before the next one decides.
+/// How long a broker waits for a user's home broker, in ms, before the next one decides.
 pub const HOME_BROKER_WAIT_MS: u64 = 300;
+/// How long a broker takes before it tells a gateway that it is working on a request, in ms: silence means that it is
+/// dead.
+pub const WORKING_WAIT_MS: u64 = 100;
 /// A routing token in the first RDP packet, in bytes, prefix included: X.224's length indicator is one byte.
 pub const ROUTING_TOKEN_BYTES: usize = 238;

@@ -141,6 +141,12 @@ impl Connection {
         u64::try_from(self.0.quinn.rtt().as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// How many packets have come: two equal answers mean that the peer was silent between them.
+    #[must_use]
+    pub fn packets_received(&self) -> u64 {
+        self.quinn().stats().udp_rx.datagrams
+    }
+
     /// Opens a link; the other side gets it from [`Connection::accept_link`].
     ///
     /// # Errors

@@ -12,8 +12,9 @@ use std::time::Duration;
 pub const PEER_IDLE_MS: u32 = 2_000;
 /// The same for links of gateways, agents and joiners, in ms: more of them, farther away, on busier machines.
 pub const MEMBER_IDLE_MS: u32 = 5_000;
-/// How often something is sent on an otherwise silent link between brokers, in ms; eight may be lost in a row.
-pub const PEER_KEEP_ALIVE_MS: u64 = 250;
+/// How often something is sent on an otherwise silent link between brokers, in ms; a dozen may be lost in a row. A link
+/// over which nothing came for [`limits::HOME_BROKER_WAIT_MS`] is one to a dead broker, most likely.
+pub const PEER_KEEP_ALIVE_MS: u64 = 150;
 /// The same for the other links, in ms; five may be lost in a row.
 pub const MEMBER_KEEP_ALIVE_MS: u64 = 1_000;
 /// How long a connection for joining may last, in ms: whoever holds no token must not hold a place.

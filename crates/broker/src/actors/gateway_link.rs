@@ -131,7 +131,7 @@ async fn read(
                     async move {
                         let decision = handle.answer_gateway(message);
                         tokio::pin!(decision);
-                        let early = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
+                        let early = Duration::from_millis(limits::WORKING_WAIT_MS);
                         let result = match tokio::time::timeout(early, &mut decision).await {
                             Ok(result) => result,
                             Err(_) => {
