@@ -6,6 +6,7 @@ mod log;
 mod members;
 mod people;
 mod publishing;
+mod simulating;
 mod tokens;
 
 pub(crate) use adding::{
@@ -19,6 +20,7 @@ pub(crate) use members::{
 };
 pub(crate) use people::{AdminCommand, GroupCommand, RoleArg, UserCommand};
 pub(crate) use publishing::{ItemChangeArgs, ItemCommand, PublishArgs, PublishCommand};
+pub(crate) use simulating::SimulateArgs;
 pub(crate) use tokens::{ApiTokenCommand, TokenCommand};
 
 use crate::service::{self, InitArgs, JoinArgs};
@@ -162,6 +164,8 @@ pub(crate) enum Command {
     /// The log of everything that was done
     #[command(subcommand)]
     Log(LogCommand),
+    /// Run a farm on a virtual clock under the faults that scenarios name; no broker is asked
+    Simulate(SimulateArgs),
     /// Print what a shell needs to complete commands
     Completion {
         /// The shell

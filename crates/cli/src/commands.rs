@@ -13,6 +13,7 @@ mod own_services;
 mod people;
 mod sessions;
 mod settings;
+mod simulate;
 mod sites;
 mod status;
 mod tokens;
@@ -67,6 +68,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(args) => backup::backup(&context()?, &args).await,
         Command::Restore(args) => on_own_thread(|| service::restore(&args, &global.config, global.json)),
         Command::Log(command) => log::log(global, &command).await,
+        Command::Simulate(args) => simulate::simulate(global, &args),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostler", &mut std::io::stdout());
             Ok(())

@@ -1,6 +1,7 @@
 //! One run: a plan is carried out, then everything is mended, and the invariants are watched.
 
 mod campaign;
+mod caught;
 mod shrink;
 
 pub use campaign::{Campaign, Progress, Summary};
@@ -20,8 +21,10 @@ const LOOK_MS: u64 = 100;
 const PROBES: usize = 10;
 /// How long they may take, in ms: as long as a broker that has just started waits for the hosts, and their logon.
 const PROBE_MS: u64 = 25_000;
-/// Lines of a timeline that are shown for a failure.
-pub const TIMELINE: usize = 60;
+/// Beside the invariants that a scenario can name: no machine panics.
+pub const NO_PANIC: &str = "no-panic";
+/// And: the same seed gives the same run.
+pub const SAME_DIGEST: &str = "same-seed-same-digest";
 
 /// An invariant does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,7 +105,10 @@ impl Prepared {
             world.trace.with_messages();
         }
         let mut run = Running { world, checks };
-        let violation = run.whole().err();
+        let violation = match caught::caught(|| run.whole()) {
+            Ok(held) => held.err(),
+            Err(what) => Some(Violation { invariant: NO_PANIC, what, at_ms: run.world.now_ms }),
+        };
         let mut world = run.world;
         if let Some(violation) = &violation {
             let text = format!("VIOLATION of {}: {}", violation.invariant, violation.what);

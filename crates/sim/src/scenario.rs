@@ -1,6 +1,7 @@
 //! The format of scenario files. A resolved plan is a scenario as well: one with a seed, and with steps only.
 
 mod action;
+mod place;
 mod values;
 
 pub use action::Action;
@@ -274,7 +275,7 @@ impl Scenario {
     /// Where it is no TOML, has an unknown key, or says what can't be; with the line, where there is one.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let scenario: Self = toml::from_str(text)?;
-        scenario.check().map_err(ScenarioError::Nonsense)?;
+        scenario.check().map_err(|what| ScenarioError::Nonsense(place::with_line(text, what)))?;
         Ok(scenario)
     }
 
@@ -342,7 +343,7 @@ impl Scenario {
             return Err(format!("the step {} at {} ms is after run.duration_ms", step.action.kind().0, step.at_ms.1));
         }
         if let Some(number) = self.mentioned().find(|n| *n > c.brokers + self.added()) {
-            return Err(format!("b{number} is named, but there are only {} brokers", c.brokers));
+            return Err(format!("\"b{number}\" is named, but there are only {} brokers", c.brokers));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Many seeds of one scenario, on several threads.
 
-use super::{Detail, Outcome, Prepared, Violation};
+use super::{Detail, Outcome, Prepared, SAME_DIGEST, Violation};
 use crate::marks::Marks;
 use crate::stats::Stats;
 use std::sync::Mutex;
@@ -37,13 +37,22 @@ pub struct Summary {
     pub digest: [u8; 32],
 }
 
+impl Summary {
+    fn take(&mut self, outcome: Outcome) {
+        self.stats.add(&outcome.stats);
+        self.marks.add(&outcome.marks);
+        self.failures.extend(outcome.violation.map(|violation| (outcome.seed, violation)));
+    }
+}
+
 impl Campaign {
     /// Runs them. The outcome does not depend on the number of threads.
     #[must_use]
     pub fn run(&self, prepared: &Prepared, progress: Progress<'_>) -> Summary {
         let next = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
-        let outcomes: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
+        // Of each run only its digest is kept by itself: there may be a hundred thousand.
+        let done: Mutex<(Summary, Vec<(u64, [u8; 32])>)> = Mutex::default();
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
@@ -57,22 +66,20 @@ impl Campaign {
                         if outcome.violation.is_some() && self.stops_at_violation {
                             stop.store(true, Ordering::Relaxed);
                         }
-                        if let Ok(mut outcomes) = outcomes.lock() {
-                            outcomes.push(outcome);
+                        if let Ok(mut done) = done.lock() {
+                            done.1.push((outcome.seed, outcome.digest));
+                            done.0.take(outcome);
                         }
                     }
                 });
             }
         });
-        let mut outcomes = outcomes.into_inner().unwrap_or_default();
-        outcomes.sort_by_key(|outcome| outcome.seed);
-        let mut summary = Summary::default();
+        let (mut summary, mut digests) = done.into_inner().unwrap_or_default();
+        summary.failures.sort_by_key(|(seed, _)| *seed);
+        digests.sort_unstable();
         let mut hasher = blake3::Hasher::new();
-        for outcome in outcomes {
-            hasher.update(&outcome.digest);
-            summary.stats.add(&outcome.stats);
-            summary.marks.add(&outcome.marks);
-            summary.failures.extend(outcome.violation.map(|violation| (outcome.seed, violation)));
+        for (_, digest) in digests {
+            hasher.update(&digest);
         }
         summary.digest = *hasher.finalize().as_bytes();
         summary
@@ -85,7 +92,7 @@ impl Campaign {
             if again.digest != outcome.digest {
                 let what = "the same seed has come to two digests".to_owned();
                 outcome.violation =
-                    Some(Violation { invariant: "same-seed-same-digest", what, at_ms: again.stats.simulated_ms });
+                    Some(Violation { invariant: SAME_DIGEST, what, at_ms: again.stats.simulated_ms });
             }
         }
         outcome

@@ -7,12 +7,22 @@ use crate::scenario::{Action, Scenario};
 /// Runs that this may take.
 const RUNS: usize = 400;
 
-/// The smallest plan that was found, and what is wrong in it.
+/// The smallest plan that was found, and what is wrong in it. Before each run `goes_on` is asked whether there is time
+/// for it.
 #[must_use]
-pub fn shrink(prepared: &Prepared, plan: Scenario, violation: Violation) -> (Scenario, Violation) {
+pub fn shrink(
+    prepared: &Prepared,
+    plan: Scenario,
+    violation: Violation,
+    goes_on: &mut dyn FnMut() -> bool,
+) -> (Scenario, Violation) {
     let mut left = RUNS;
     let mut best = (plan, violation);
-    let fails = |prepared: &Prepared, plan: &Scenario, left: &mut usize| {
+    let mut fails = |prepared: &Prepared, plan: &Scenario, left: &mut usize| {
+        if !goes_on() {
+            *left = 0;
+            return None;
+        }
         *left = left.saturating_sub(1);
         let found = prepared.carry_out(plan.clone(), Detail::Figures).violation;
         found.filter(|v| v.invariant == best.1.invariant)
