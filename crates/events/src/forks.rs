@@ -90,6 +90,15 @@ impl Forks {
         self.knot(event).is_some()
     }
 
+    /// True for a known event of a forked feed that none follows.
+    #[must_use]
+    pub fn is_end(&self, event: &EventRef) -> bool {
+        let Some(tree) = self.trees.get(&self.base(event.feed)).filter(|_| self.knows(event)) else { return false };
+        let next = event.seq.saturating_add(1);
+        let behind = tree.events.range((next, Hash::ZERO)..).take_while(|((seq, _), _)| *seq == next);
+        behind.into_iter().all(|(_, knot)| knot.previous != event.hash)
+    }
+
     /// The place where a feed's events begin.
     #[must_use]
     pub fn first(&self, feed: Feed) -> u64 {

@@ -249,7 +249,8 @@ impl Node {
         let (seq, head) = replica.accepted.0.get(&feed).copied().unwrap_or_default();
         // What this broker wrote in the future, by a clock that was wrong, must not be followed by something earlier.
         let ahead = replica.folded.0.get(&feed).copied().unwrap_or_default().0 < seq;
-        let continuity = if ahead { Continuity::Broken } else { Continuity::asking(now.mono) };
+        let continuity =
+            if ahead || replica.has_forked(&feed) { Continuity::Broken } else { Continuity::asking(now.mono) };
         let generation = now.wall.0;
         let members = Members::new(config.me, generation, random.generator());
         let mut node = Self {
@@ -379,10 +380,7 @@ impl Node {
 
     /// The highest epoch that is on the disk. What is not may get lost, and then nobody must wait for its master.
     fn durable_epoch(&self) -> Epoch {
-        let durable = |e: &&hostler_views::Entry| {
-            let r = e.loaded.reference;
-            self.replica.durable.contains(&r.feed, r.seq)
-        };
+        let durable = |e: &&hostler_views::Entry| self.replica.is_durable(&e.loaded.reference);
         // The order begins with the epoch.
         let entries = self.replica.views.timeline(self.site).map_or(&[][..], |t| t.entries());
         entries.iter().rev().find(durable).map_or(Epoch::NONE, |e| e.key.epoch)
@@ -431,7 +429,8 @@ impl Node {
                 }
             }
             Message::Pull { feed, from: place } => {
-                self.out.push_back(Output::SendLog { to: from, feed, from: place.max(1) });
+                let (feed, place) = self.replica.in_log(feed, place.max(1));
+                self.out.push_back(Output::SendLog { to: from, feed, from: place });
             }
             Message::Stored { feed, seq } => {
                 if let Some(peer) = self.peers.get_mut(&from) {

@@ -1,10 +1,14 @@
 //! What this broker has of every feed: in memory, on its disk, and folded into its views.
 
-use hostler_events::{Event, EventRef, Frontier, Hash, OrderKey, StoredEvent, verify_batch};
+mod branches;
+
+use hostler_events::{Event, EventRef, Forks, Frontier, Hash, OrderKey, StoredEvent, verify_batch};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use branches::{BRANCHES, Events};
 
 /// Events that are in the future, at most; beyond that, what a broken clock wrote waits on disk until a restart.
 const HELD: usize = 100_000;
@@ -63,9 +67,17 @@ pub(crate) struct Replica {
     keys: BTreeMap<BrokerId, BTreeMap<u32, PublicKey>>,
     /// When brokers joined, in the order of the log: twice where one was removed and came back.
     joins: BTreeMap<BrokerId, BTreeSet<OrderKey>>,
-    held: BTreeMap<(Wall, Feed, u64), Arc<Loaded>>,
     /// Types of events that are taken for unknown.
     pub(crate) unread: Vec<u16>,
+    held: BTreeMap<(Wall, Feed, u64, Hash), Arc<Loaded>>,
+    /// The feeds of which two branches are here, held or not.
+    pub(crate) forks: Forks,
+}
+
+impl Bad {
+    fn forged(text: String) -> Self {
+        Self::Forged { text, new_feed: false }
+    }
 }
 
 impl Replica {
@@ -85,11 +97,17 @@ impl Replica {
         wall: Wall,
         clock: &mut HlcClock,
     ) -> Option<SavedViewsError> {
+        let mut unordered: BTreeSet<Feed> = BTreeSet::new();
         for loaded in &events {
             let r = loaded.reference;
+            let head = self.accepted.0.get(&r.feed).copied().unwrap_or_default();
+            if head != (r.seq - 1, loaded.header.previous) {
+                unordered.insert(r.feed);
+            }
             self.accepted.raise(r.feed, r.seq, r.hash);
             self.learn(loaded);
         }
+        self.find_forks(&unordered, &events);
         self.durable = self.accepted.clone();
         let now = self.admit(events, wall, clock);
         let mut no_use = None;
@@ -104,6 +122,7 @@ impl Replica {
             }
         }
         self.views.insert(now);
+        self.name_folded();
         no_use
     }
 
@@ -121,36 +140,46 @@ impl Replica {
         let mut out = Accepted::default();
         let mut checked: Vec<(StoredEvent, PublicKey)> = Vec::new();
         let mut heads = self.accepted.clone();
+        let (mut staged, mut followed): (BTreeSet<EventRef>, BTreeSet<EventRef>) = Default::default();
+        let mut branches = self.forks.branches();
         // Nothing more of a feed can be taken in from here: asking for what lies between would bring the same again.
         let mut stuck: BTreeSet<Feed> = BTreeSet::new();
         for stored in events {
-            let r = stored.reference();
+            let (r, previous) = (stored.reference(), stored.header().previous);
             let (have, hash) = heads.0.get(&r.feed).copied().unwrap_or_default();
-            if r.seq <= have {
-                let known = self.views.timelines().find_map(|(_, t)| t.find(r.feed, r.seq)).map(|l| l.reference);
-                if known.is_some_and(|k| k != r) {
-                    out.bad.push(Bad::Fork(r.feed, r.seq));
+            let forked = self.forks.has(&r.feed);
+            let is_next = !forked && r.seq == have + 1 && previous == hash;
+            // What was too much to be held is known as well, but for its hash.
+            let is_lost = || !forked && self.accepted.contains(&r.feed, r.seq) && self.hash_at(r.feed, r.seq).is_none();
+            if !is_next && (staged.contains(&r) || self.has(&r) || is_lost()) || stuck.contains(&r.feed) {
+                continue;
+            }
+            let before = EventRef { seq: r.seq.saturating_sub(1), hash: previous, ..r };
+            let goes_on = (staged.contains(&before) || self.forks.is_end(&before)) && !followed.contains(&before);
+            if !is_next && !goes_on {
+                let begins = r.seq == 1 && previous == Hash::ZERO;
+                if !(begins || staged.contains(&before) || self.has(&before)) {
+                    let is_gap = !forked && r.seq > have + 1;
+                    let from = if is_gap { Some(have + 1) } else { self.earlier(r.feed, r.seq) };
+                    match from {
+                        Some(from) if !out.missing.iter().any(|(feed, _)| *feed == r.feed) => {
+                            out.missing.push((r.feed, from));
+                        }
+                        Some(_) => {}
+                        None => out.bad.push(Bad::forged(format!("event {r} is a first one and follows another"))),
+                    }
+                    continue;
                 }
-                continue;
-            }
-            if stuck.contains(&r.feed) {
-                continue;
-            }
-            if r.seq != have + 1 {
-                if !out.missing.iter().any(|(feed, _)| *feed == r.feed) {
-                    out.missing.push((r.feed, have + 1));
+                branches += 1;
+                if branches > BRANCHES {
+                    out.bad.push(Bad::forged(format!("event {r} is one branch too many: {BRANCHES} are known")));
+                    stuck.insert(r.feed);
+                    continue;
                 }
-                continue;
-            }
-            if stored.header().previous != hash {
-                out.bad.push(Bad::Fork(r.feed, r.seq));
-                stuck.insert(r.feed);
-                continue;
             }
             // A broker writes for its own site only: one whose key was stolen must not reach into the others.
             if self.views.home(r.feed.broker).is_some_and(|home| home != stored.header().site) {
-                let text = format!("event {r} is about another site than its author's");
-                out.bad.push(Bad::Forged { text, new_feed: false });
+                out.bad.push(Bad::forged(format!("event {r} is about another site than its author's")));
                 break;
             }
             // A key that comes earlier in the same chunk counts, once the signature under it has been checked.
@@ -159,7 +188,11 @@ impl Replica {
                 stuck.insert(r.feed);
                 continue;
             };
-            heads.raise(r.feed, r.seq, r.hash);
+            if is_next {
+                heads.raise(r.feed, r.seq, r.hash);
+            }
+            staged.insert(r);
+            followed.insert(before);
             checked.push((stored, key));
         }
         if let Err(error) = verify_batch(checked.iter().map(|(e, k)| (e, *k))) {
@@ -168,14 +201,25 @@ impl Replica {
             return out;
         }
         let mut loaded = Vec::with_capacity(checked.len());
+        let mut branched: BTreeMap<Feed, Events> = BTreeMap::new();
         for (stored, _) in checked {
-            let r = stored.reference();
-            self.accepted.raise(r.feed, r.seq, r.hash);
+            let (r, previous) = (stored.reference(), stored.header().previous);
+            let head = self.accepted.0.get(&r.feed).copied().unwrap_or_default();
+            if head == (r.seq - 1, previous) && !self.forks.has(&r.feed) {
+                self.accepted.raise(r.feed, r.seq, r.hash);
+            } else {
+                branched.entry(r.feed).or_default().push((r.seq, r.hash, previous));
+            }
             let event = Arc::new(Loaded::read(&stored, &self.unread));
             self.learn(&event);
             loaded.push(event);
             out.fresh.push(stored);
         }
+        let feeds: Vec<Feed> = branched.keys().copied().collect();
+        if !feeds.is_empty() {
+            self.branch(branched, &loaded);
+        }
+        out.bad.extend(feeds.into_iter().filter_map(|feed| Some(Bad::Fork(feed, self.forks.place(&feed)?))));
         out.changed = self.fold(loaded, wall, clock);
         out
     }
@@ -193,7 +237,13 @@ impl Replica {
         if !entries().any(|e| e.loaded.header.hlc.wall > horizon) {
             return false;
         }
-        let events: Vec<Arc<Loaded>> = entries().map(|e| e.loaded.clone()).collect();
+        // Under the names that they were written with: which branches there are is found out again.
+        let as_written = |loaded: &Arc<Loaded>| {
+            let mut loaded = Loaded::clone(loaded);
+            loaded.reference.feed = loaded.header.feed;
+            Arc::new(loaded)
+        };
+        let events: Vec<Arc<Loaded>> = entries().map(|e| as_written(&e.loaded)).collect();
         (self.views, self.folded, self.seen) = Default::default();
         self.epochs.clear();
         *clock = HlcClock::default();
@@ -228,18 +278,9 @@ impl Replica {
         self.joins.get(&broker).filter(|joins| joins.len() > 1).and_then(BTreeSet::last).copied()
     }
 
-    /// The hash of the event in a place, where it is in the views.
-    pub(crate) fn hash_at(&self, feed: Feed, seq: u64) -> Option<Hash> {
-        self.views.timelines().find_map(|(_, t)| t.find(feed, seq)).map(|l| l.reference.hash)
-    }
-
     /// A place where somebody's last event of a feed is another one than here.
     pub(crate) fn fork_in(&self, heads: &Frontier) -> Option<(Feed, u64)> {
-        let differs = |feed: &Feed, seq: u64, hash: Hash| match self.accepted.0.get(feed) {
-            Some((have, ours)) if *have == seq => *ours != hash,
-            Some((have, _)) if *have > seq => self.hash_at(*feed, seq).is_some_and(|ours| ours != hash),
-            _ => false,
-        };
+        let differs = |feed: &Feed, seq: u64, hash: Hash| self.hash_at(*feed, seq).is_some_and(|ours| ours != hash);
         heads.0.iter().find(|(feed, (seq, hash))| differs(feed, *seq, *hash)).map(|(feed, (seq, _))| (*feed, *seq))
     }
 
@@ -282,10 +323,15 @@ impl Replica {
     /// Folds what is not in the future and holds the rest. True where the views changed.
     fn fold(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) -> bool {
         // What was held and is due comes before what follows it in its feed.
-        let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0));
+        let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0, Hash::ZERO));
         let due = std::mem::replace(&mut self.held, later).into_values().chain(events).collect();
         let now = self.admit(due, wall, clock);
-        !now.is_empty() && self.views.insert(now)
+        if now.is_empty() {
+            return false;
+        }
+        let changed = self.views.insert(now);
+        self.name_folded();
+        changed
     }
 
     /// Holds what is in the future; the rest is seen from now on, and to be folded.
@@ -296,7 +342,7 @@ impl Replica {
             let (r, hlc) = (loaded.reference, loaded.header.hlc);
             if hlc.wall > horizon {
                 if self.held.len() < HELD {
-                    self.held.insert((hlc.wall, r.feed, r.seq), loaded);
+                    self.held.insert((hlc.wall, r.feed, r.seq, r.hash), loaded);
                 }
                 continue;
             }
@@ -304,7 +350,7 @@ impl Replica {
             self.folded.raise(r.feed, r.seq, r.hash);
             self.seen.raise(r.feed, r.seq, r.hash);
             if let Some(frontier) = &loaded.header.frontier {
-                self.seen.join(frontier);
+                self.seen.join(&self.views.forks().frontier(frontier));
             }
             let epoch = self.epochs.entry(loaded.header.site).or_insert(Epoch::NONE);
             *epoch = (*epoch).max(loaded.header.epoch);
@@ -319,48 +365,4 @@ fn first_feed() -> Feed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Author;
-    use hostler_events::payload::UserAdded;
-    use hostler_events::{Actor, AuthorKey, Hash};
-    use hostler_model::{Incarnation, UserId};
-
-    /// A feed's events: those up to `common` are the same in every branch.
-    fn feed(branch: u8, common: u64, count: u64) -> Vec<StoredEvent> {
-        let broker = BrokerId([2; 16]);
-        let feed = Feed { broker, incarnation: Incarnation { ordinal: 1, random: 1 } };
-        let key = AuthorKey::from_secret(&[2; 32]);
-        let mut author = Author::new(key, feed, SiteId([9; 16]), 0, Hash::ZERO, HlcClock::default());
-        let mut events = Vec::new();
-        for seq in 1..=count {
-            let user = UserId([if seq > common { branch } else { 0 }; 16]);
-            let name = "someone".parse().expect("a name");
-            let event = Event::UserAdded(UserAdded { user, name });
-            let stored =
-                author.write(Wall(seq), Actor::System, &event, Epoch::NONE, &Frontier::default(), Vec::new(), None);
-            events.push(stored.expect("an event"));
-        }
-        events
-    }
-
-    #[test]
-    fn what_can_not_be_taken_in_is_not_asked_for_again() {
-        for (known, sent, missing) in [
-            // A gap is asked for.
-            (feed(1, 3, 3), feed(1, 3, 5)[4..].to_vec(), 1),
-            // What comes behind a fork is not: the same would come again, and again.
-            (feed(1, 2, 3), feed(2, 2, 5)[3..].to_vec(), 0),
-        ] {
-            let (mut replica, mut clock) = (Replica::default(), HlcClock::default());
-            let key = AuthorKey::from_secret(&[2; 32]).public();
-            replica.trust([(BrokerId([2; 16]), key)]);
-            assert_eq!(replica.accept(known, Wall(100), &mut clock).fresh.len(), 3);
-            let got = replica.accept(sent, Wall(100), &mut clock);
-            assert_eq!((got.missing.len(), got.fresh.len()), (missing, 0));
-        }
-        // Nobody knows the author: only that is said.
-        let got = Replica::default().accept(feed(1, 3, 3), Wall(100), &mut HlcClock::default());
-        assert!(got.unknown_author && got.missing.is_empty());
-    }
-}
+mod tests;

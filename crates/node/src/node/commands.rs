@@ -216,8 +216,9 @@ impl Node {
     }
 
     pub(super) fn answer_spread(&mut self, now: Now) {
-        let peers = &self.peers;
+        let (peers, replica) = (&self.peers, &self.replica);
         let copies = |event: &EventRef| {
+            let event = replica.named(event);
             let has = |p: &&Peer| {
                 p.stored.contains(&event.feed, event.seq)
                     || p.heads.as_ref().is_some_and(|h| h.durable.contains(&event.feed, event.seq))

@@ -180,7 +180,7 @@ impl Node {
         let counts = |voter: &&BrokerId| {
             self.replica.votes.get(&(n, **voter)).is_some_and(|v| {
                 // The others' votes came from their disks; the own one must be on this one.
-                let stored = **voter != self.me || self.replica.durable.contains(&v.event.feed, v.event.seq);
+                let stored = **voter != self.me || self.replica.is_durable(&v.event);
                 v.candidate == self.me && v.succeeds == candidacy.succeeds && stored
             })
         };

@@ -109,7 +109,7 @@ impl Node {
         let Some(mastership) = self.mastership().cloned() else { return };
         let promotion = mastership.promotion;
         if mastership.sealed.is_none_or(|s| s.event != handover.seal.event) {
-            if !self.replica.durable.contains(&promotion.feed, promotion.seq) {
+            if !self.replica.is_durable(&promotion) {
                 return;
             }
             self.handover = None;

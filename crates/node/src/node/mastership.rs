@@ -43,6 +43,7 @@ impl Node {
 
     pub(super) fn gathered(&mut self, from: BrokerId, round: u64, durable: hostler_events::Frontier, highest: u64) {
         let Some(candidacy) = self.candidacy.as_mut().filter(|c| c.round == round) else { return };
+        let durable = self.replica.forks.frontier(&durable);
         candidacy.answer(from, &durable, highest);
         if let Some(heads) = self.peers.get_mut(&from).and_then(|p| p.heads.as_mut()) {
             heads.durable.join(&durable);

@@ -4,7 +4,7 @@ use super::{Batch, Node, Output, signed_difference};
 use crate::pending::{Spreading, Storing};
 use crate::replica::Bad;
 use crate::{AlarmCode, Heads, Message};
-use hostler_events::{Frontier, Hash, StoredEvent};
+use hostler_events::{EventRef, Frontier, Hash, StoredEvent};
 use hostler_log::limits::GROUP_EVENTS;
 use hostler_model::{BrokerId, Feed, Now, limits};
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ impl Node {
     /// A batch is on the disk: now it may be answered and passed on.
     pub(super) fn appended(&mut self, now: Now, number: u64) {
         let Some(batch) = self.batches.remove(&number) else { return };
-        for event in &batch.events {
-            let r = event.reference();
+        let named: Vec<EventRef> = batch.events.iter().map(|e| self.replica.named(&e.reference())).collect();
+        for r in &named {
             self.replica.durable.raise(r.feed, r.seq, r.hash);
         }
         let linked: Vec<BrokerId> = self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
@@ -28,8 +28,7 @@ impl Node {
             }
             Some(from) => {
                 let mut heads = Frontier::default();
-                for event in &batch.events {
-                    let r = event.reference();
+                for r in named {
                     heads.raise(r.feed, r.seq, r.hash);
                 }
                 for (feed, (seq, _)) in heads.0 {
@@ -53,7 +52,10 @@ impl Node {
         let got = self.replica.accept(events, now.wall, self.author.clock_mut());
         for bad in got.bad {
             match bad {
-                Bad::Fork(feed, seq) => self.alarm_fork(feed, seq),
+                Bad::Fork(feed, seq) => {
+                    self.alarm_fork(feed, seq);
+                    self.name_peers();
+                }
                 // The event that gave the author another key may be on its way: the peer is asked again then.
                 Bad::Forged { new_feed: true, .. } if self.lacks_others_of(from, &feeds) => {}
                 Bad::Forged { text, .. } => {
@@ -88,8 +90,18 @@ impl Node {
         heads.is_some_and(|h| h.durable.0.iter().any(|(f, (seq, _))| missing(f, *seq)))
     }
 
+    /// A feed has forked, or a branch got longer: what peers said to have is named anew.
+    fn name_peers(&mut self) {
+        let forks = &self.replica.forks;
+        for peer in self.peers.values_mut() {
+            peer.stored = forks.frontier(&peer.stored);
+            peer.heads.iter_mut().for_each(|heads| heads.durable = forks.frontier(&heads.durable));
+        }
+    }
+
     /// One alarm for a feed, however many places of it show the fork.
     fn alarm_fork(&mut self, feed: Feed, seq: u64) {
+        let feed = self.replica.forks.base(feed);
         if self.forked.insert(feed) {
             let text = format!(
                 "there are two events at place {seq} of feed {feed}: two copies of one broker's data ran at once, or a \
@@ -100,9 +112,12 @@ impl Node {
     }
 
     /// Compares what a peer has with what is here.
-    pub(super) fn compare(&mut self, now: Now, from: BrokerId, heads: Heads) {
+    pub(super) fn compare(&mut self, now: Now, from: BrokerId, mut heads: Heads) {
         let feed = self.author.feed();
         let replica = &self.replica;
+        let folded = heads.folded.clone();
+        heads.durable = replica.forks.frontier(&heads.durable);
+        heads.folded = replica.forks.frontier(&heads.folded);
         let own = self.continuity.hear(from, &heads, feed, &replica.accepted, |feed, seq| replica.hash_at(feed, seq));
         let fork = own.or_else(|| self.replica.fork_in(&heads.durable));
         if let Some((feed, seq)) = fork {
@@ -120,7 +135,11 @@ impl Node {
         if heads.site == self.site {
             self.fenced = self.fenced.max(heads.epoch);
         }
-        let comparable = heads.folded == self.replica.folded && heads.digest != Hash::ZERO;
+        for (feed, seq) in self.replica.part_from(&mut heads.durable) {
+            // It has another branch: where that begins is found by going back from its end.
+            self.out.push_back(Output::Send { to: from, message: Message::Pull { feed, from: seq } });
+        }
+        let comparable = folded == self.replica.folded && heads.digest != Hash::ZERO;
         let differs = comparable && heads.digest != self.digest();
         let peer = self.peers.entry(from).or_default();
         peer.behind_ms = signed_difference(now.wall, heads.wall);
@@ -137,8 +156,10 @@ impl Node {
         let Some(heads) = self.peers.get(&from).and_then(|p| p.heads.as_ref()) else { return };
         for (feed, (seq, _)) in &heads.durable.0 {
             let have = self.replica.accepted.0.get(feed).map_or(0, |(seq, _)| *seq);
-            if *seq > have && only.is_none_or(|o| o.contains(feed)) {
-                let message = Message::Pull { feed: *feed, from: have + 1 };
+            if *seq > have && only.is_none_or(|o| o.contains(&self.replica.forks.base(*feed))) {
+                // Of a feed that has forked it has something that is on no branch here.
+                let forked = self.replica.has_forked(feed).then(|| self.replica.earlier(*feed, seq + 1));
+                let message = Message::Pull { feed: *feed, from: forked.flatten().unwrap_or(have + 1) };
                 self.out.push_back(Output::Send { to: from, message });
             }
         }

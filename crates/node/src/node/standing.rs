@@ -87,9 +87,13 @@ impl Node {
     }
 
     /// False where the next event needs a new incarnation: this broker came back after a removal, and its former
-    /// incarnation ended with that; or its key was replaced, and the former incarnations are signed by the old one.
+    /// incarnation ended with that; or its key was replaced, and the former incarnations are signed by the old one; or
+    /// the feed has forked.
     fn feed_is_mine(&self) -> bool {
         let feed = self.author.feed();
+        if self.replica.has_forked(&feed) {
+            return false;
+        }
         if self.replica.key(feed).is_some_and(|key| key != self.author.key()) {
             return false;
         }

@@ -192,7 +192,9 @@ impl Net {
                     Output::Send { .. } => {}
                     Output::SendLog { to, feed, from } => {
                         let wanted = machine.disk.iter().filter(|e| e.header().feed == feed && e.header().seq >= from);
-                        let message = Message::Chunk(wanted.take(3).map(|e| e.bytes().clone()).collect());
+                        let mut wanted: Vec<_> = wanted.collect();
+                        wanted.sort_by_key(|e| e.header().seq);
+                        let message = Message::Chunk(wanted.into_iter().take(3).map(|e| e.bytes().clone()).collect());
                         if linked(to) {
                             todo.push((to, Input::Message { from: broker, message }));
                         }
