@@ -71,6 +71,3 @@ pub fn run(
     verdict.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(verdict)
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The crates whose speed is a goal of the project.
-const CRATES: [&str; 3] = ["hostler-seating", "hostler-views", "hostler-log-rocks"];
+const CRATES: [&str; 4] = ["hostler-seating", "hostler-views", "hostler-log-rocks", "hostler-sim"];
 /// The benchmark of the program as shipped: its package and its name.
 const WHOLE_BROKER: (&str, &str) = ("hostler-tests", "memory");
 

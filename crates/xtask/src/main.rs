@@ -17,6 +17,7 @@ mod process;
 mod report;
 mod rocksdb;
 mod schemas;
+mod simulate;
 mod soak;
 mod test;
 
@@ -61,6 +62,8 @@ enum Command {
     },
     /// Real processes in networks of their own, killed, paused, cut off and restored at random; needs root.
     Soak(soak::Arguments),
+    /// Runs all scenarios with many seeds; takes hours.
+    SimulateNight(simulate::Arguments),
     /// Builds RocksDB's C++ once, keeps the library in the cache and tells cargo where it is.
     Rocksdb,
     /// Says what this machine lacks for building and testing; as root, installs it.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Model { narrow } => model::run(narrow),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::SimulateNight(arguments) => simulate::night(&arguments),
         Command::Rocksdb => rocksdb::run(),
         Command::Prerequisites => prerequisites::run(),
     };

@@ -17,9 +17,10 @@ use crate::{
 const GOLDEN: &str = "schemas/golden";
 
 /// The tests that hold the golden files against the code: what the report says, the package, the test.
-const TESTS: [(&str, &str, &str); 2] = [
+const TESTS: [(&str, &str, &str); 3] = [
     ("golden events fit the code", "hostler-events", "golden"),
     ("golden log fits the views", "hostler-views", "golden_log"),
+    ("scenario schema fits the code", "hostler-sim", "schema"),
 ];
 
 /// Where the published state may be, best first.

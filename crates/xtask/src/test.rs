@@ -24,7 +24,7 @@ use crate::{
     metadata::Metadata,
     model, prerequisites, process,
     report::{Counts, Outcome, Report},
-    rocksdb, schemas,
+    rocksdb, schemas, simulate,
 };
 
 /// The package whose tests share this machine's namespaces, ports and users.
@@ -55,6 +55,7 @@ pub(crate) fn run() -> Result<bool> {
         report.add("build", Outcome::Failed("the compiler's messages are above; no test was run".to_owned()));
     }
     report.add("figures beside others", peers(&metadata));
+    simulate::report(&metadata, &mut report)?;
     report.add("golden files unchanged", schemas::unchanged());
     report.add_all(check::checks(&metadata)?);
     let not_run = skipped.read()?;

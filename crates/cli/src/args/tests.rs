@@ -67,6 +67,10 @@ fn what_is_typed_is_what_is_meant() {
             "service uninstall agent --close-firewall",
             "Service(Uninstall { role: Agent, close_firewall: true, dry_run: false })",
         ),
+        (
+            "simulate fast a.toml --seed 7 --twice --jobs 2",
+            r#"Simulate(SimulateArgs { paths: ["fast", "a.toml"], seeds: None, seed: Some(7), jobs: Some(2), twice: true, trace: false, plans: "." })"#,
+        ),
         ("completion bash", "Completion { shell: Bash }"),
     ];
     for (line, want) in cases {

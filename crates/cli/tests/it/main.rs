@@ -8,5 +8,6 @@ mod damage;
 mod fake;
 mod rest;
 mod server;
+mod simulate;
 mod sites;
 mod verify;

@@ -91,8 +91,7 @@ impl Campaign {
             let again = prepared.run(seed, Detail::Figures);
             if again.digest != outcome.digest {
                 let what = "the same seed has come to two digests".to_owned();
-                outcome.violation =
-                    Some(Violation { invariant: SAME_DIGEST, what, at_ms: again.stats.simulated_ms });
+                outcome.violation = Some(Violation { invariant: SAME_DIGEST, what, at_ms: again.stats.simulated_ms });
             }
         }
         outcome

@@ -123,7 +123,8 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Su
         files.push(path.to_path_buf());
         return Ok(());
     }
-    let found: Result<Vec<PathBuf>, _> = std::fs::read_dir(path).map_err(failed)?.map(|e| e.map(|e| e.path())).collect();
+    let found: Result<Vec<PathBuf>, _> =
+        std::fs::read_dir(path).map_err(failed)?.map(|e| e.map(|e| e.path())).collect();
     let mut found = found.map_err(failed)?;
     found.sort();
     for path in found {

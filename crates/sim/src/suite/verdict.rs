@@ -172,7 +172,9 @@ impl Verdict {
                      caught_by, or watch {invariant} only",
                     other.invariant
                 ),
-                None => format!("{scenario}: {invariant} has not caught the planted fault {fault} within {seeds} seeds"),
+                None => {
+                    format!("{scenario}: {invariant} has not caught the planted fault {fault} within {seeds} seeds")
+                }
             });
         }
         if self.not_reached.is_empty() {
