@@ -9,6 +9,7 @@ mod gossip;
 mod join_token;
 mod memory;
 mod message;
+mod scenario;
 mod ticket;
 
 pub use event::{event, payload};
@@ -18,13 +19,14 @@ pub use gossip::gossip;
 pub use join_token::join_token;
 pub use memory::Meter;
 pub use message::message;
+pub use scenario::scenario;
 pub use ticket::ticket;
 
 /// A function that panics where something does not hold.
 pub type Oracle = fn(&[u8]);
 
 /// All of them, by the name of their fuzz target and of the folder with its inputs.
-pub const TARGETS: [(&str, Oracle); 8] = [
+pub const TARGETS: [(&str, Oracle); 9] = [
     ("event", event),
     ("first_packet", first_packet),
     ("frames", frames),
@@ -32,6 +34,7 @@ pub const TARGETS: [(&str, Oracle); 8] = [
     ("join_token", join_token),
     ("message", message),
     ("payload", payload),
+    ("scenario", scenario),
     ("ticket", ticket),
 ];
 
