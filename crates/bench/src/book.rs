@@ -55,9 +55,8 @@ fn text(machine: &Machine, plan: &Plan, chapters: &[Chapter]) -> String {
 
 fn table(peer: &str, rows: &[Row]) -> String {
     let mut text = String::new();
-    // A chapter without another side has no columns for one.
     let columns: &[usize] = if peer.is_empty() { &[0, 1, 4, 5] } else { &[0, 1, 2, 3, 4, 5] };
-    let head = ["", "Hostler", peer, "ratio", "goal", ""].map(str::to_owned);
+    let head = Row::head(peer);
     let rule = ["---", "---:", "---:", "---:", "---:", "---"].map(str::to_owned);
     for cells in [head, rule].into_iter().chain(rows.iter().map(Row::cells)) {
         let cells: Vec<&str> = columns.iter().map(|at| cells[*at].as_str()).collect();

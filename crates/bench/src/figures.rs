@@ -76,6 +76,13 @@ impl Row {
         })
     }
 
+    /// What stands above the cells. A table without another side has no columns for one.
+    #[must_use]
+    pub(crate) fn head(peer: &str) -> [String; 6] {
+        let ratio = if peer.is_empty() { "" } else { "ratio" };
+        ["", "Hostler", peer, ratio, "goal", ""].map(str::to_owned)
+    }
+
     /// The cells of its line.
     #[must_use]
     pub(crate) fn cells(&self) -> [String; 6] {

@@ -74,16 +74,15 @@ fn run() -> Result<()> {
     let (mut chapters, mut failed) = (Vec::new(), Vec::new());
     for (name, measure) in topics {
         match measure(&bench) {
-            Ok(chapter) => chapters.push(chapter),
+            Ok(chapter) => {
+                show.done(&chapter);
+                chapters.push(chapter);
+            }
             // What else can be measured is still worth something.
             Err(error) => failed.push(format!("{name} could not be measured: {error:#}")),
         }
-        show.done();
     }
     drop(show);
-    for chapter in &chapters {
-        println!("{}", show::table(chapter));
-    }
     ensure!(failed.is_empty(), "{}", failed.join("\n"));
     match docs.filter(|_| !quick) {
         Some(docs) => book::write(&docs, &machine::Machine::look(), &plan, &chapters),

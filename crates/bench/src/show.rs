@@ -1,4 +1,4 @@
-//! What the terminal shows: what is being measured now, and the tables at the end.
+//! What the terminal shows: what is being measured now, and the tables of what is done.
 
 use crate::figures::{Chapter, Row};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,10 +40,14 @@ impl Show {
         }
     }
 
-    /// A chapter is done.
-    pub(crate) fn done(&self) {
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
+    /// A chapter is done: its table stays.
+    pub(crate) fn done(&self, chapter: &Chapter) {
+        match &self.bar {
+            Some(bar) => {
+                bar.inc(1);
+                bar.println(table(chapter));
+            }
+            None => println!("{}", table(chapter)),
         }
     }
 }
@@ -59,13 +63,13 @@ impl Drop for Show {
 /// A chapter's rows, for a terminal.
 #[must_use]
 pub(crate) fn table(chapter: &Chapter) -> String {
-    let head = ["", "Hostler", chapter.peer.as_str(), "ratio", "goal", ""].map(str::to_owned);
+    let head = Row::head(&chapter.peer);
     let lines: Vec<[String; 6]> = std::iter::once(head).chain(chapter.rows.iter().map(Row::cells)).collect();
     let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 6] = std::array::from_fn(width);
+    let columns: Vec<(usize, usize)> = (0..6).map(|at| (at, width(at))).filter(|(_, width)| *width > 0).collect();
     let mut text = format!("\n{}\n", chapter.title);
     for line in &lines {
-        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = columns.iter().map(|(at, width)| format!("{:width$}", line[*at])).collect();
         text += &format!("  {}\n", cells.join("  ").trim_end());
     }
     for remark in &chapter.remarks {

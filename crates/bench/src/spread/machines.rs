@@ -1,8 +1,8 @@
 //! Our own machines: those of a site on three brokers, and one of each host, with messages that take their time.
 
 use super::{
-    BACK_MS, BROKERS, EMPTY, HARD_CAP, LOGON_MS, LOGON_SLOTS, MORNING_MS, Morning, Outcome, REBOOT_MS, logon_ms,
-    outcome,
+    BACK_MS, BROKERS, EMPTY, EMPTY_MS, HARD_CAP, LOGON_MS, LOGON_SLOTS, MORNING_MS, Morning, Outcome, REBOOT_MS,
+    logon_ms, outcome,
 };
 use hostler_model::{BrokerId, HostId, ItemId, Launch, Mono, Now, PerMille, UserName, Wall};
 use hostler_seating::catalog::{Catalog, CatalogHost, CatalogItem, CatalogUser, Policy};
@@ -164,6 +164,7 @@ impl World {
             }
         }
         for h in 0..morning.hosts {
+            world.look(h);
             let first = world.rng.random_range(0..1_000.min(morning.report_ms));
             world.plan(first, Event::Measure(h));
         }
@@ -252,6 +253,7 @@ impl World {
                 for b in 0..BROKERS {
                     self.site(b, SiteInput::AgentUp { host: HostId(id_of(EMPTY)) });
                 }
+                self.look(EMPTY);
                 self.measure(EMPTY);
             }
         }
@@ -288,7 +290,6 @@ impl World {
         let cpu = PerMille((sessions * 4 + coming * 30 + noise).min(1_000));
         let memory = PerMille((sessions * 8).min(1_000));
         self.host(h, None, AdmissionInput::Load { cpu, memory });
-        self.look(h);
         self.host(h, None, AdmissionInput::ReportNow);
     }
 
@@ -341,7 +342,7 @@ impl World {
         self.host(h, None, AdmissionInput::Take { claim, issued });
         let host = &mut self.hosts[h];
         host.coming += 1;
-        if h == EMPTY && self.ms >= BACK_MS {
+        if h == EMPTY && (BACK_MS..BACK_MS + EMPTY_MS).contains(&self.ms) {
             self.black_hole = self.black_hole.max(host.coming);
         }
         let life = host.life;

@@ -20,6 +20,8 @@ pub(crate) const MORNING_MS: u64 = 300_000;
 /// When one host loses its sessions, and when it is back, in ms.
 pub(crate) const REBOOT_MS: u64 = 120_000;
 pub(crate) const BACK_MS: u64 = 150_000;
+/// How long after that it counts as empty, in ms.
+pub(crate) const EMPTY_MS: u64 = 60_000;
 /// How long a logon takes, in ms: at least and at most.
 pub(crate) const LOGON_MS: (u64, u64) = (5_000, 15_000);
 /// Brokers that decide.

@@ -1,6 +1,6 @@
 //! Ways to choose that know less: by chance, or by the hosts' last reports only.
 
-use super::{BACK_MS, EMPTY, HARD_CAP, Morning, Outcome, REBOOT_MS, logon_ms, outcome};
+use super::{BACK_MS, EMPTY, EMPTY_MS, HARD_CAP, Morning, Outcome, REBOOT_MS, logon_ms, outcome};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
@@ -65,7 +65,7 @@ pub(super) fn pass(morning: &Morning, simple: Simple) -> Outcome {
             Event::Come => match world.choose() {
                 Some(host) => {
                     world.coming[host] += 1;
-                    if host == EMPTY && at >= BACK_MS {
+                    if host == EMPTY && (BACK_MS..BACK_MS + EMPTY_MS).contains(&at) {
                         world.black_hole = world.black_hole.max(world.coming[host]);
                     }
                     let takes = logon_ms(&mut world.rng);

@@ -19,9 +19,9 @@ const FIRST_HOST: u8 = 100;
 const USERS: usize = 200;
 /// Clients at it at once: enough to hit every moment, and few enough to leave the machine time.
 const AT_ONCE: usize = 4;
-/// How long clients come before something dies, and after it.
+/// How long clients come before something dies, and after it, in s.
 const BEFORE: Duration = Duration::from_millis(300);
-const AFTER: Duration = Duration::from_secs(4);
+const AFTER_S: u64 = 3;
 /// How long the gap may be, in ms.
 const GAP_MS: f64 = 1_000.0;
 
@@ -64,8 +64,8 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Chapter> {
         for time in 0..times {
             bench.show.step(&format!("failure: {what}, {} of {times}", time + 1));
             let coming = bench.runtime.spawn({
-                let crowd = crowd.clone();
-                async move { crowd.come_and_go(BEFORE + AFTER).await }
+                let (crowd, lasts) = (crowd.clone(), BEFORE + bench.plan.turn(AFTER_S));
+                async move { crowd.come_and_go(lasts).await }
             });
             std::thread::sleep(BEFORE);
             let victim = time % BROKERS;

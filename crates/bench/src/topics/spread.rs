@@ -87,7 +87,7 @@ fn how() -> String {
     format!(
         "Computed, not timed: the machines of the brokers and of the hosts as they are shipped, on a virtual clock. Three \
          brokers; hosts for {HARD_CAP} sessions; {MEAN} users for each host come within {} s, a logon takes {}–{} s. One \
-         host loses its sessions in the middle and comes back empty half a minute later. *Refused* are users who got no \
+         host loses its sessions in the middle and comes back empty half a minute later; its first minute is looked at. *Refused* are users who got no \
          place. *Periodic reports only* are our machines with all messages left out but one report of each host in an \
          interval.",
         MORNING_MS / 1_000,
