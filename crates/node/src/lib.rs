@@ -8,7 +8,6 @@ mod candidacy;
 mod command;
 mod copies;
 mod decide;
-#[cfg(feature = "planted-faults")]
 mod fault;
 mod found;
 mod heard;

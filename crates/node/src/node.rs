@@ -19,6 +19,7 @@ mod standing;
 use crate::alarms::Alarms;
 use crate::candidacy::Candidacy;
 use crate::copies::Copies;
+use crate::fault::Planted;
 use crate::heard::Heard;
 use crate::pending::{Origin, Pending};
 use crate::random::Random;
@@ -214,8 +215,7 @@ pub struct Node {
     /// What a look at the log for alarms said last.
     waiting_events: alarms::Waiting,
     out: VecDeque<Output>,
-    #[cfg(feature = "planted-faults")]
-    fault: Option<crate::Fault>,
+    planted: Planted,
 }
 
 /// Events on their way to the disk.
@@ -286,8 +286,7 @@ impl Node {
             alarms_under: None,
             waiting_events: alarms::Waiting::default(),
             out: VecDeque::new(),
-            #[cfg(feature = "planted-faults")]
-            fault: None,
+            planted: Planted::default(),
         };
         node.settle(now);
         (node, no_use)
@@ -509,7 +508,8 @@ impl Node {
     }
 
     fn ahead_ms(&self) -> u64 {
-        u64::try_from(self.clock_ahead()).unwrap_or(0)
+        let ahead_ms = u64::try_from(self.clock_ahead()).unwrap_or(0);
+        if self.planted.is(crate::fault::Fault::ClockAheadIgnored) { 0 } else { ahead_ms }
     }
 
     fn other_members(&self) -> BTreeSet<BrokerId> {

@@ -2,6 +2,7 @@
 
 mod branches;
 
+use crate::fault::{Fault, Planted};
 use hostler_events::{Event, EventRef, Forks, Frontier, Hash, OrderKey, StoredEvent, verify_batch};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
@@ -72,6 +73,7 @@ pub(crate) struct Replica {
     held: BTreeMap<(Wall, Feed, u64, Hash), Arc<Loaded>>,
     /// The feeds of which two branches are here, held or not.
     pub(crate) forks: Forks,
+    pub(crate) planted: Planted,
 }
 
 impl Bad {
@@ -340,7 +342,7 @@ impl Replica {
         let mut now = Vec::with_capacity(events.len());
         for loaded in events {
             let (r, hlc) = (loaded.reference, loaded.header.hlc);
-            if hlc.wall > horizon {
+            if hlc.wall > horizon && !self.planted.is(Fault::FutureFolded) {
                 if self.held.len() < HELD {
                     self.held.insert((hlc.wall, r.feed, r.seq, r.hash), loaded);
                 }

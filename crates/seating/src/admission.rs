@@ -12,6 +12,7 @@ pub use io::{AdmissionConfig, AdmissionInput, AdmissionOutput, FoundSession, Kep
 pub use sessions::session_id;
 
 use crate::explanation::Explanation;
+use crate::fault::{Fault, Planted};
 use crate::report::{Load, Origin, Report, SessionKind};
 use crate::seat::{Door, Launch, Offer, Refusal, TicketClaim, TicketRefusal};
 use hostler_model::limits::{REPORT_INTERVAL_MS, SESSIONS_PER_HOST, TICKET_REATTACH_MS};
@@ -70,6 +71,7 @@ pub struct Admission {
     reported_logons: u32,
     changed: bool,
     outputs: VecDeque<AdmissionOutput>,
+    planted: Planted,
 }
 
 impl Admission {
@@ -98,7 +100,14 @@ impl Admission {
             reported_logons: 0,
             changed: false,
             outputs: VecDeque::new(),
+            planted: Planted::default(),
         }
+    }
+
+    /// From now on, it does this wrong.
+    #[cfg(feature = "planted-faults")]
+    pub fn plant(&mut self, fault: crate::Fault) {
+        self.planted = Planted { fault: Some(fault) };
     }
 
     /// Takes in what happened. Drain [`Self::poll`] afterwards.
@@ -224,7 +233,7 @@ impl Admission {
             return Err(Refusal::OtherItem);
         }
         let taken = self.sessions.len() + self.strangers.len() + self.seats.places();
-        if taken >= self.cap() as usize {
+        if taken >= self.cap() as usize && !self.planted.is(Fault::CapIgnored) {
             return Err(Refusal::Full);
         }
         if self.logons() >= self.slots() {
@@ -266,7 +275,7 @@ impl Admission {
             return Ok(());
         }
         if self.used.contains(&claim.ticket) {
-            return Err(TicketRefusal::Used);
+            return if self.planted.is(Fault::TicketTakenTwice) { Ok(()) } else { Err(TicketRefusal::Used) };
         }
         let seat = self.seats.get(claim.seat);
         let seat = seat.filter(|seat| seat.offer.ticket == claim.ticket && seat.open(now.mono));

@@ -6,6 +6,7 @@ pub mod board;
 pub mod catalog;
 pub mod choose;
 pub mod explanation;
+mod fault;
 pub mod home;
 pub mod host_set;
 pub mod report;
@@ -17,5 +18,7 @@ pub use admission::{
 };
 pub use catalog::{Catalog, CatalogHost, CatalogItem, CatalogUser, Policy, RateLimit};
 pub use explanation::Explanation;
+#[cfg(feature = "planted-faults")]
+pub use fault::Fault;
 pub use home::home_order;
 pub use site::{HostView, SeatView, Site, SiteInput, SiteOutput};

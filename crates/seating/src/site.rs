@@ -29,6 +29,7 @@ pub use view::{HostView, SeatView};
 
 use crate::catalog::Catalog;
 use crate::explanation::{Excluded, Exclusion};
+use crate::fault::Planted;
 use crate::host_set::{HostSet, Row};
 use crate::seat::{Door, NoSeat, SeatRequest};
 use books::Books;
@@ -72,6 +73,7 @@ pub struct Site {
     /// Something has changed since those in the queue were last tried.
     room: bool,
     outputs: VecDeque<SiteOutput>,
+    planted: Planted,
 }
 
 impl Site {
@@ -97,7 +99,14 @@ impl Site {
             has_catalog: false,
             room: false,
             outputs: VecDeque::new(),
+            planted: Planted::default(),
         }
+    }
+
+    /// From now on, it does this wrong.
+    #[cfg(feature = "planted-faults")]
+    pub fn plant(&mut self, fault: crate::Fault) {
+        self.planted = Planted { fault: Some(fault) };
     }
 
     /// Takes in what happened. Drain [`Self::poll`] afterwards.

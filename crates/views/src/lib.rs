@@ -6,6 +6,7 @@
 
 pub mod audit;
 mod digest;
+mod fault;
 mod lane;
 mod loaded;
 mod names;
@@ -16,6 +17,8 @@ mod timeline;
 mod views;
 
 pub use digest::digest_of;
+#[cfg(feature = "planted-faults")]
+pub use fault::Fault;
 pub use lane::{Lane, Note};
 pub use loaded::Loaded;
 pub use records::{

@@ -4,9 +4,11 @@ mod saved;
 
 pub(crate) use saved::SavedSite;
 
+use crate::fault::{Fault, Planted};
 use crate::{Lane, Loaded, Note, Rules, State};
-use hostler_events::{EventRef, OrderKey};
+use hostler_events::{Class, EventRef, OrderKey};
 use hostler_model::Feed;
+use std::borrow::Cow;
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -43,6 +45,7 @@ pub struct Timeline {
     set_aside: Vec<usize>,
     /// The state before the entry with this number.
     checkpoints: BTreeMap<usize, State>,
+    pub(crate) planted: Planted,
 }
 
 impl Timeline {
@@ -70,7 +73,7 @@ impl Timeline {
                 }
                 MapEntry::Vacant(place) => place.insert(loaded.clone()),
             };
-            decided_anew |= self.rules.take(&loaded);
+            decided_anew |= self.rules.take(&self.as_it_counts(&loaded));
             if loaded.event.is_none() {
                 self.unread.insert((loaded.header.kind, loaded.header.version));
             }
@@ -92,18 +95,35 @@ impl Timeline {
         true
     }
 
+    /// An event as the rules take it in.
+    fn as_it_counts<'a>(&self, loaded: &'a Loaded) -> Cow<'a, Loaded> {
+        if self.planted.is(Fault::RevokesAll) && loaded.header.class == Class::Revocation {
+            let mut blind = loaded.clone();
+            blind.header.frontier = None;
+            return Cow::Owned(blind);
+        }
+        Cow::Borrowed(loaded)
+    }
+
     /// Puts new events in their places and says which is the first.
     fn place(&mut self, fresh: Vec<Arc<Loaded>>) -> usize {
         let mut fresh: Vec<(OrderKey, Arc<Loaded>)> = fresh.into_iter().map(|l| (l.key(), l)).collect();
         // Feeds come in order, so this merges runs rather than sorting.
         fresh.sort_by_key(|(key, _)| *key);
         let Some(first) = fresh.first().map(|(key, _)| *key) else { return self.entries.len() };
-        let at = self.entries.partition_point(|e| e.key < first);
+        let at = if self.planted.is(Fault::LateAtEnd) {
+            self.entries.len()
+        } else {
+            self.entries.partition_point(|e| e.key < first)
+        };
         let late = at < self.entries.len();
         let fresh = fresh.into_iter();
         self.entries.extend(fresh.map(|(key, loaded)| Entry { key, loaded, lane: Lane::Applied, notes: Vec::new() }));
         if late {
-            self.entries[at..].sort_by_key(|e| e.key);
+            match self.planted.is(Fault::TieByArrival) {
+                false => self.entries[at..].sort_by_key(|e| e.key),
+                true => self.entries[at..].sort_by_key(|e| (e.key.epoch, e.key.hlc.wall)),
+            }
         }
         at
     }
@@ -134,6 +154,9 @@ impl Timeline {
             let entry = &mut self.entries[at];
             entry.notes.clear();
             entry.lane = self.rules.lane(&entry.loaded);
+            if self.planted.is(Fault::SupersededApplied) && matches!(entry.lane, Lane::Superseded { .. }) {
+                entry.lane = Lane::Applied;
+            }
             if entry.lane == Lane::Applied {
                 let index = &self.index;
                 let rules = &self.rules;

@@ -5,6 +5,7 @@ mod saved;
 pub use saved::{SAVED_BYTES, SavedViews, SavedViewsError};
 
 use crate::digest::digest_of;
+use crate::fault::Planted;
 use crate::{Founder, Loaded, State, Timeline};
 use hostler_events::{EventRef, Forks, Hash};
 use hostler_model::{BrokerId, Feed, PublicKey, SiteId};
@@ -18,6 +19,7 @@ pub struct Views {
     main: Option<SiteId>,
     halted_by: Option<EventRef>,
     forks: Forks,
+    planted: Planted,
 }
 
 impl Views {
@@ -49,6 +51,9 @@ impl Views {
         let (mut changed, mut second) = (false, Vec::new());
         for (site, events) in by_site {
             changed |= self.sites.entry(site).or_default().insert_but(events, &mut second);
+            let timeline = self.sites.entry(site).or_default();
+            timeline.planted = self.planted;
+            changed |= timeline.insert(events);
         }
         (changed | !second.is_empty(), second)
     }
@@ -137,6 +142,12 @@ impl Views {
     #[must_use]
     pub fn halted_by(&self) -> Option<EventRef> {
         self.halted_by
+    }
+
+    /// From now on, they do this wrong.
+    #[cfg(feature = "planted-faults")]
+    pub fn plant(&mut self, fault: crate::Fault) {
+        self.planted = Planted { fault: Some(fault) };
     }
 
     /// One digest for all sites: equal views have the same.

@@ -2,6 +2,7 @@
 
 use super::{COMMANDS, FORWARD_MS, Node, Output, Peer};
 use crate::decide::{Decide, Draft, class_of};
+use crate::fault::Fault;
 use crate::pending::{Forwarded, Origin, Parked, Storing};
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::Resumed;
@@ -38,7 +39,7 @@ impl Node {
             return self.answer(origin, Err(CommandError::NotReady));
         }
         if self.class_of(&command) == Class::Structural {
-            if let (Some(_), Origin::Local(token)) = (self.seal(), origin) {
+            if let (Some(_), Origin::Local(token)) = (self.heeded_seal(), origin) {
                 let (site, until) = (self.site, now.mono.plus(FORWARD_MS));
                 return self.park(now, Parked { token, site, actor, command, next: now.mono, until });
             }
@@ -47,7 +48,7 @@ impl Node {
                 Some((master, _)) if master != self.me => return self.forward(now, origin, master, actor, command),
                 Some(_) => {}
             }
-            if let Some(seal) = self.seal() {
+            if let Some(seal) = self.heeded_seal() {
                 let successor = self.broker_name(seal.successor);
                 return self.answer(origin, Err(CommandError::Sealed { successor }));
             }
@@ -137,7 +138,7 @@ impl Node {
         command: &Command,
         events: &mut Vec<StoredEvent>,
     ) -> Result<Outcome, CommandError> {
-        if let Some(event) = self.replica.views.halted_by() {
+        if let Some(event) = self.halted_by() {
             return Err(CommandError::Halted(event.to_string()));
         }
         let ahead_ms = self.ahead_ms();
@@ -168,6 +169,10 @@ impl Node {
         if self.continuity != Continuity::Broken {
             return Ok(None);
         }
+        if self.planted.is(Fault::IncarnationReused) {
+            self.continuity = Continuity::GoesOn;
+            return Ok(None);
+        }
         let mut random = [0; 8];
         self.random.generator().fill_bytes(&mut random);
         let elsewhere = self.copies.latest().map_or(0, |i| i.ordinal);
@@ -176,7 +181,7 @@ impl Node {
         self.author.renew(Continuity::next(latest, u64::from_le_bytes(random)));
         self.continuity = Continuity::GoesOn;
         match self.master() {
-            Some((master, _)) if master == self.me => {
+            Some((master, _)) if master == self.me && !self.planted.is(Fault::ResumeUnwritten) => {
                 self.write(now, Actor::System, &Event::Resumed(Resumed {}).into()).map(Some)
             }
             _ => Ok(None),
@@ -195,9 +200,16 @@ impl Node {
         draft: &Draft,
         epoch: Epoch,
     ) -> Result<StoredEvent, CommandError> {
+        let mut short = None;
+        if self.planted.is(Fault::FrontierShort) {
+            let seen = self.replica.seen.0.iter();
+            let heads = seen.map(|(feed, (seq, hash))| (*feed, (seq.saturating_sub(1), *hash)));
+            short = Some(hostler_events::Frontier(heads.collect()));
+        }
+        let seen = short.as_ref().unwrap_or(&self.replica.seen);
         let stored = self
             .author
-            .write(now.wall, actor, &draft.event, epoch, &self.replica.seen, draft.bases.clone(), draft.class)
+            .write(now.wall, actor, &draft.event, epoch, seen, draft.bases.clone(), draft.class)
             .map_err(|e| CommandError::NotStored(e.to_string()))?;
         self.replica.authored(&stored, now.wall, self.author.clock_mut());
         Ok(stored)
@@ -211,6 +223,10 @@ impl Node {
             return self.answer(origin, Ok(Outcome { durable_on, ..outcome }));
         }
         let batch = self.append(events, None);
+        if self.planted.is(Fault::AnsweredUnstored) {
+            self.answer(origin, Ok(outcome));
+            return self.out.push_back(Output::Changed);
+        }
         self.pending.storing.entry(batch).or_default().push(Storing { origin, outcome });
         self.out.push_back(Output::Changed);
     }
@@ -225,7 +241,10 @@ impl Node {
             };
             u32::try_from(peers.values().filter(has).count()).unwrap_or(u32::MAX)
         };
-        for (origin, result) in self.pending.spread(now.mono, copies) {
+        for (origin, mut result) in self.pending.spread(now.mono, copies) {
+            if let (true, Ok(outcome)) = (self.planted.is(Fault::OneDiskTooMany), &mut result) {
+                outcome.durable_on += 1;
+            }
             self.answer(origin, result);
         }
     }

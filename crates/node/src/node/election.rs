@@ -7,6 +7,7 @@ use super::mastership::active;
 use super::{Node, Output};
 use crate::candidacy::Purpose;
 use crate::decide::settings::{SettingKey, VOTERS};
+use crate::fault::Fault;
 use crate::{AlarmCode, Continuity, Message};
 use hostler_events::payload::{PromotionKind, Voted};
 use hostler_events::{Actor, Event, Hash};
@@ -35,7 +36,8 @@ pub(super) struct Election {
 
 impl Node {
     fn automatic_after_ms(&self) -> Option<u64> {
-        SettingKey::automatic_after_ms(self.replica.views.main()?)
+        let after_ms = SettingKey::automatic_after_ms(self.replica.views.main()?)?;
+        Some(if self.planted.is(Fault::TooEarly) { 0 } else { after_ms })
     }
 
     /// True where this broker may neither vote nor stand.
@@ -50,6 +52,9 @@ impl Node {
     /// become effective without it, and everybody who might have counted the vote has shown all that they have: the
     /// forgotten vote may be for a higher number than that promotion's.
     pub(super) fn lost_its_votes(&self) -> bool {
+        if self.planted.is(Fault::ForgotButVotes) {
+            return false;
+        }
         let feed = self.author.feed();
         let other = |f: &Feed| f.broker == self.me && f.incarnation != feed.incarnation;
         if feed.incarnation.ordinal <= 1 && !self.replica.accepted.0.keys().any(other) {
@@ -134,8 +139,10 @@ impl Node {
         let fits = mastership.epoch == succeeds
             && mastership.epoch.broker != self.me
             && succeeds >= self.epoch().max(self.fenced);
-        let fresh = n > self.replica.highest_n(self.site) && !self.replica.votes.contains_key(&(n, self.me));
-        let held = |(at, to): (Mono, BrokerId)| to != from && now.mono.since(at) < VOTE_HOLD_MS;
+        let twice = self.planted.is(Fault::VotedTwice);
+        let given = self.replica.votes.contains_key(&(n, self.me)) && !twice;
+        let fresh = n > self.replica.highest_n(self.site) && !given;
+        let held = |(at, to): (Mono, BrokerId)| to != from && now.mono.since(at) < VOTE_HOLD_MS && !twice;
         let stands_itself = self.candidacy.is_some();
         if !listed || !silent || !fits || !fresh || stands_itself || self.must_abstain(now) {
             return;
@@ -154,8 +161,7 @@ impl Node {
         match self.write(now, Actor::System, &vote.into()) {
             Ok(event) => {
                 self.election.voted = Some((now.mono, candidate));
-                #[cfg(feature = "planted-faults")]
-                if self.fault == Some(crate::Fault::VoteSentUnstored) {
+                if self.planted.is(Fault::VoteSentUnstored) {
                     let linked: Vec<BrokerId> =
                         self.peers.iter().filter(|(_, p)| p.linked).map(|(id, _)| *id).collect();
                     for to in linked {
@@ -192,7 +198,7 @@ impl Node {
         } else if n < self.next_n(&candidacy) {
             // An epoch with this number, or a higher one, has turned up; one that is held counts as well.
             self.candidacy = None;
-        } else if votes.len() * 2 > voters.len() {
+        } else if votes.len() * 2 > voters.len() || self.planted.is(Fault::NoMajority) {
             let names: Vec<String> = votes.iter().map(|v| self.broker_name(*v)).collect();
             let reason = format!(
                 "{} of {} voters had not heard {} for {} s: {}",

@@ -6,6 +6,7 @@
 
 use super::Node;
 use crate::candidacy::Purpose;
+use crate::fault::Planted;
 use crate::{Continuity, Fault, Message};
 use hostler_events::{Frontier, Hash as EventHash};
 use hostler_model::{Feed, Mono, Now};
@@ -22,7 +23,13 @@ impl Node {
 
     /// From now on it does something wrong.
     pub fn plant(&mut self, fault: Fault) {
-        self.fault = Some(fault);
+        self.planted = Planted { fault: Some(fault) };
+        self.replica.planted = self.planted;
+    }
+
+    /// From now on its views do something wrong.
+    pub fn plant_in_views(&mut self, fault: hostler_views::Fault) {
+        self.replica.views.plant(fault);
     }
 
     /// For every feed the last event that was taken in, on the disk or not.

@@ -6,6 +6,7 @@ use super::{Node, Output};
 use crate::candidacy::{Candidacy, Purpose, Stage};
 use crate::decide::Decide;
 use crate::decide::settings::SettingKey;
+use crate::fault::Fault;
 use crate::{AlarmCode, Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::{Evidence, Promoted, PromotionKind};
 use hostler_events::{Actor, Event, StoredEvent};
@@ -22,6 +23,16 @@ impl Node {
     /// Where the present master has stopped for a successor.
     pub(super) fn seal(&self) -> Option<Seal> {
         self.mastership().and_then(|m| m.sealed)
+    }
+
+    /// The seal that keeps the master from writing.
+    pub(super) fn heeded_seal(&self) -> Option<Seal> {
+        self.seal().filter(|_| !self.planted.is(Fault::SealIgnored))
+    }
+
+    /// The event that keeps this broker from deciding.
+    pub(super) fn halted_by(&self) -> Option<hostler_events::EventRef> {
+        self.replica.views.halted_by().filter(|_| !self.planted.is(Fault::HaltIgnored))
     }
 
     /// Asks everybody for what they have, on the way to a new epoch.
@@ -182,7 +193,8 @@ impl Node {
 
     /// The number of a new epoch: above all that anybody has seen.
     pub(super) fn next_n(&self, candidacy: &Candidacy) -> u64 {
-        self.replica.highest_n(self.site).max(candidacy.highest).max(self.fenced.n) + 1
+        let above = u64::from(!self.planted.is(Fault::EpochReused));
+        self.replica.highest_n(self.site).max(candidacy.highest).max(self.fenced.n) + above
     }
 
     /// The master starts its next epoch where the list of voters changed, or where members have seen an epoch that
@@ -217,7 +229,7 @@ impl Node {
         if self.is_removed() {
             return Err(CommandError::Removed);
         }
-        if let Some(event) = self.replica.views.halted_by() {
+        if let Some(event) = self.halted_by() {
             return Err(CommandError::Halted(event.to_string()));
         }
         let ahead_ms = self.ahead_ms();

@@ -1,6 +1,7 @@
 //! Events on their way between brokers: pushed when they are on the disk, pulled where heads differ.
 
 use super::{Batch, Node, Output, signed_difference};
+use crate::fault::Fault;
 use crate::pending::{Spreading, Storing};
 use crate::replica::Bad;
 use crate::{AlarmCode, Heads, Message};
@@ -153,6 +154,9 @@ impl Node {
 
     /// Asks a peer for what it has and is missing here; of these feeds only, where they are named.
     pub(super) fn pull(&mut self, from: BrokerId, only: Option<&BTreeSet<Feed>>) {
+        if self.planted.is(Fault::HeadsIgnored) {
+            return;
+        }
         let Some(heads) = self.peers.get(&from).and_then(|p| p.heads.as_ref()) else { return };
         for (feed, (seq, _)) in &heads.durable.0 {
             let have = self.replica.accepted.0.get(feed).map_or(0, |(seq, _)| *seq);
@@ -178,6 +182,21 @@ impl Node {
         self.out.push_back(Output::Send { to, message: Message::Heads(Box::new(heads)) });
     }
 
+    /// What must wait for the disk, and does not where a test wants it.
+    fn tell_early(&mut self, events: &[StoredEvent], from: Option<BrokerId>) {
+        if self.planted.is(Fault::SentUnstored) && from.is_none() {
+            let bytes: Vec<_> = events.iter().map(|e| e.bytes().clone()).collect();
+            for (to, _) in self.peers.iter().filter(|(_, p)| p.linked) {
+                self.out.push_back(Output::Send { to: *to, message: Message::Push(bytes.clone()) });
+            }
+        }
+        if let (true, Some(from)) = (self.planted.is(Fault::StoredSaidEarly), from) {
+            for r in events.iter().map(StoredEvent::reference) {
+                self.out.push_back(Output::Send { to: from, message: Message::Stored { feed: r.feed, seq: r.seq } });
+            }
+        }
+    }
+
     /// Has events written, in as many batches as the log takes them in. Says the number of the last: when that is on
     /// the disk, all are.
     pub(super) fn append(&mut self, events: Vec<StoredEvent>, from: Option<BrokerId>) -> u64 {
@@ -185,6 +204,7 @@ impl Node {
         // A chunk is limited by its bytes, and small events make more than a batch of that.
         for part in events.chunks(GROUP_EVENTS) {
             last = self.number();
+            self.tell_early(part, from);
             self.out.push_back(Output::Append { batch: last, events: part.to_vec() });
             self.batches.insert(last, Batch { events: part.to_vec(), from });
         }

@@ -28,6 +28,9 @@ impl Node {
 
     /// True where this broker was removed, or its key declared stolen.
     pub(super) fn is_removed(&self) -> bool {
+        if self.planted.is(crate::fault::Fault::RemovalIgnored) {
+            return false;
+        }
         let me = self.replica.views.site(self.site).and_then(|s| s.brokers.get(&self.me));
         me.is_some_and(|b| b.removed) || self.is_shut_out()
     }

@@ -8,6 +8,7 @@ use super::own_seats::OwnSeat;
 use super::{Site, SiteOutput};
 use crate::choose::choose;
 use crate::explanation::{Exclusion, Explanation, Reason};
+use crate::fault::Fault;
 use crate::host_set::Row;
 use crate::report::{SessionKind, SessionState};
 use crate::seat::{Launch, NoSeat, Offer, Refusal};
@@ -107,6 +108,9 @@ impl Site {
 
     /// The session that the request comes back to.
     fn existing(&self, now: Mono, job: &Job) -> Existing {
+        if self.planted.is(Fault::SessionOverlooked) {
+            return Existing::Nothing;
+        }
         let Some(book) = self.books.of(&job.user) else { return Existing::Nothing };
         let keep_ms = self.catalog.policy.silent_host_keep_ms;
         let mut best = None;
@@ -358,7 +362,7 @@ impl Site {
     pub(super) fn drop_own(&mut self, now: Mono, seat: SeatId) -> Vec<Job> {
         let Some(own) = self.own.remove(seat) else { return Vec::new() };
         self.books.remove_own(&own.explanation.user, seat);
-        if let Some(host) = self.hosts.get_mut(own.row) {
+        if let Some(host) = self.hosts.get_mut(own.row).filter(|_| !self.planted.is(Fault::SeatKept)) {
             let before = host.pending.len();
             host.pending.retain(|(_, pending)| *pending != seat);
             if host.pending.len() != before {

@@ -2,6 +2,7 @@
 
 use super::books::item_of;
 use super::{Site, SiteOutput};
+use crate::fault::Fault;
 use crate::host_set::Row;
 use crate::report::{HeldSeat, Origin, Report, Session};
 use hostler_model::{HostId, Mono, Now, SeatId, UserName};
@@ -117,7 +118,7 @@ impl Site {
                 }
                 (None, Some(held)) => {
                     self.books.add_seat(row, held);
-                    if let Some(host) = self.hosts.get_mut(row) {
+                    if let Some(host) = self.hosts.get_mut(row).filter(|_| !self.planted.is(Fault::SeatKept)) {
                         host.pending.retain(|(_, seat)| *seat != held.seat);
                     }
                 }
@@ -129,7 +130,8 @@ impl Site {
     /// Forgets a seat of this broker which the host it is on does not hold any more. An offer that is not answered yet
     /// stays: its answer is on the way.
     fn drop_own_on(&mut self, now: Mono, row: Row, seat: SeatId) {
-        if self.own.get(seat).is_some_and(|own| own.row == row && own.admitted) {
+        let again = self.planted.is(Fault::SeatHandedOutAgain);
+        if self.own.get(seat).is_some_and(|own| own.row == row && own.admitted) && !again {
             self.drop_own(now, seat);
         }
     }
