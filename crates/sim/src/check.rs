@@ -6,14 +6,20 @@ mod alarms;
 mod automatic;
 mod converges;
 mod disabled;
+mod epochs;
 mod feeds;
+mod future;
 mod hard_cap;
 mod logons;
 mod one_session;
+mod planned;
 mod rebuilt;
+mod resumes;
 mod same_views;
+mod shut_out;
 mod superseded;
 mod tickets;
+mod told;
 mod votes;
 
 use crate::world::{Fact, World};
@@ -39,16 +45,22 @@ pub const NAMES: &[&str] = &[
     "acknowledged-is-kept",
     "converges",
     "disabled-seats-nobody",
+    "epochs-count-up",
     "feeds-have-no-gap",
     "hard-cap",
     "logons-succeed",
+    "masters-resume",
     "no-false-alarm",
+    "nothing-from-the-future",
     "one-automatic-master",
     "one-session",
+    "planned-loses-nothing",
     "rebuilt-equals-incremental",
     "same-events-same-views",
+    "shut-out-decides-nothing",
     "superseded-is-listed",
     "ticket-is-taken-once",
+    "told-is-stored",
     "votes-are-kept",
 ];
 
@@ -58,16 +70,22 @@ pub(crate) fn of(names: &[String]) -> Vec<Box<dyn Check>> {
         Box::new(acknowledged::Acknowledged::default()),
         Box::new(converges::Converges),
         Box::new(disabled::Disabled),
+        Box::new(epochs::Epochs),
         Box::new(feeds::Feeds),
         Box::new(hard_cap::HardCap),
         Box::new(logons::Logons),
+        Box::new(resumes::Resumes),
         Box::new(alarms::Alarms),
+        Box::new(future::Future::default()),
         Box::new(automatic::Automatic::default()),
         Box::new(one_session::OneSession),
+        Box::new(planned::Planned),
         Box::new(rebuilt::Rebuilt),
         Box::new(same_views::SameViews::default()),
+        Box::new(shut_out::ShutOut::default()),
         Box::new(superseded::Superseded),
         Box::new(tickets::Tickets::default()),
+        Box::new(told::Told),
         Box::new(votes::Votes::default()),
     ];
     let wanted = |check: &dyn Check| names.iter().any(|n| n == "all" || n == check.name());

@@ -1,7 +1,7 @@
-//! At most one automatic master for each number of an epoch.
+//! At most one automatic master for each number of an epoch; and none at all while everything is in order.
 
 use super::Check;
-use crate::world::{Fact, World};
+use crate::world::{BLAME_MS, Fact, World};
 use hostler_events::Hash;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,10 @@ impl Check for Automatic {
         let Fact::Promoted { epoch, hash, automatic } = fact else { return Ok(()) };
         if !automatic {
             return Ok(());
+        }
+        if world.calm_ms() > 2 * BLAME_MS {
+            let calm_ms = world.calm_ms();
+            return Err(format!("epoch {} begins automatically; nothing has been wrong for {calm_ms} ms", epoch.n));
         }
         if *self.0.entry(epoch.n).or_insert(*hash) != *hash {
             return Err(format!("epoch {} has two automatic masters", epoch.n));

@@ -1,5 +1,6 @@
 //! A superseded event is never applied and always listed, with what superseded it. The rules once more, in the design's
-//! words and without any care for speed; what is quarantined or an orphan is left to the views' own tests.
+//! words and without any care for speed. Of what is quarantined it is only looked at whether its revocation or removal did
+//! not know it; that and orphans are left to the views' own tests.
 
 use super::Check;
 use crate::world::World;
@@ -68,6 +69,11 @@ fn wrong(entries: &[Entry], effective: &[&Entry], entry: &Entry) -> Option<Strin
     if entry.loaded.header.class != Class::Structural {
         return match entry.lane {
             Lane::Superseded { .. } => Some(format!("{} is not structural, and superseded", entry.loaded.reference)),
+            Lane::Quarantined { by } => {
+                let reference = &entry.loaded.reference;
+                let knew = entries.iter().any(|e| e.loaded.reference == by && knows(e, reference));
+                knew.then(|| format!("{reference} is quarantined by {by}, which knew it"))
+            }
             _ => None,
         };
     }
@@ -76,6 +82,9 @@ fn wrong(entries: &[Entry], effective: &[&Entry], entry: &Entry) -> Option<Strin
     match (entry.lane, lacked) {
         (Lane::Applied, Some(by)) => {
             Some(format!("{reference} is applied, although epoch {} does not know it", by.key.epoch.n))
+        }
+        (Lane::Quarantined { by }, _) if entries.iter().any(|e| e.loaded.reference == by && knows(e, reference)) => {
+            Some(format!("{reference} is quarantined by {by}, which knew it"))
         }
         (Lane::Superseded { by: Some(by) }, _) if !entries.iter().any(|e| e.loaded.reference == by) => {
             Some(format!("{reference} is superseded by {by}, which nobody has"))

@@ -1,5 +1,5 @@
 //! A vote is never taken back: whoever another broker has heard voting for one candidate never votes for another one under
-//! the same number.
+//! the same number. So nobody hears of a vote that is not on its voter's disk.
 
 use super::Check;
 use crate::world::{Fact, World};
@@ -47,6 +47,9 @@ impl Check for Votes {
         // What is on a disk that is being lost counts as well: another broker may have heard it.
         match fact {
             Fact::DiskLost { .. } => self.look(world),
+            Fact::ToldUnstored { at, event, is_vote: true } => {
+                Err(format!("{} tells of its vote {event}, which is not on its disk", world.machines[*at].name()))
+            }
             _ => Ok(()),
         }
     }

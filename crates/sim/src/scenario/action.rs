@@ -294,6 +294,8 @@ pub enum Action {
         /// Spread over so long.
         over_ms: Range<u64>,
     },
+    /// A user whose session has ended presents its ticket once more.
+    PresentAgain {},
     /// All sessions of some hosts end: they are empty among full ones.
     Empty {
         /// Which.
@@ -447,6 +449,7 @@ impl Action {
             Self::Logons { .. } => ("logons", false),
             Self::Work { .. } => ("work", false),
             Self::Storm { .. } => ("storm", false),
+            Self::PresentAgain {} => ("present_again", false),
             Self::Empty { .. } => ("empty", true),
         }
     }

@@ -114,6 +114,8 @@ impl World {
             }
             Action::ClockJump { who, by_ms } => {
                 if let Some(at) = self.find(who) {
+                    let showed = self.machines[at].now(self.now_ms).wall.0;
+                    self.facts.push_back(Fact::ClockJumps { at, showed });
                     let skew = &mut self.machines[at].clock.skew_ms;
                     *skew = skew.saturating_add(by_ms.0);
                     self.calm_since = None;
@@ -141,6 +143,7 @@ impl World {
                 self.queue.push(self.now_ms, Event::NextWork { step: number, until_ms });
             }
             Action::Storm { .. } => self.storm(number, &action),
+            Action::PresentAgain {} => self.present_again(),
             Action::AgentGone { .. }
             | Action::Reboot { .. }
             | Action::Lies { .. }

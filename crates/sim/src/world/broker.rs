@@ -6,8 +6,8 @@ use super::fact::Fact;
 use super::machine::Asker;
 use crate::dice::Dice;
 use crate::scenario::Range;
-use hostler_events::Event as FarmEvent;
 use hostler_events::payload::PromotionKind;
+use hostler_events::{Event as FarmEvent, StoredEvent};
 use hostler_log::EventLog;
 use hostler_model::{BrokerId, limits};
 use hostler_node::{Input, Message, Output};
@@ -126,6 +126,9 @@ impl World {
                     }
                 }
                 Output::Send { to, message } => {
+                    if let Message::Push(events) = &message {
+                        self.note_unstored(at, events);
+                    }
                     if let Some(other) = self.machine_of(to) {
                         self.stats.messages += 1;
                         self.send(Place::Broker(at), Place::Broker(other), Body::Node(message));
@@ -156,6 +159,18 @@ impl World {
         }
         if self.machines[at].process.as_ref().is_some_and(|p| p.dirty) {
             self.refresh(at);
+        }
+    }
+
+    /// What a broker pushes must be on its disk.
+    fn note_unstored(&mut self, at: usize, pushed: &[bytes::Bytes]) {
+        for event in pushed.iter().filter_map(|bytes| StoredEvent::parse(bytes.clone()).ok()) {
+            let r = event.reference();
+            let found = self.machines[at].disk.log.read(r.feed, r.seq, 1).unwrap_or_default();
+            if found.first().is_none_or(|f| f.reference() != r) {
+                let is_vote = matches!(event.event(), Ok(FarmEvent::Voted(_)));
+                self.facts.push_back(Fact::ToldUnstored { at, event: r, is_vote });
+            }
         }
     }
 

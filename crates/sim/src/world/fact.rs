@@ -12,6 +12,10 @@ pub(crate) enum Fact {
     Seated { by: usize, disabled_since: Option<u64> },
     /// A command was answered: carried out, and on so many disks.
     Acknowledged { at: usize, events: Vec<EventRef>, durable_on: u32 },
+    /// A broker has told another one of its own event, which is not on its disk.
+    ToldUnstored { at: usize, event: EventRef, is_vote: bool },
+    /// A clock is set, which showed this before.
+    ClockJumps { at: usize, showed: u64 },
     /// A promotion is on a disk.
     Promoted { epoch: Epoch, hash: Hash, automatic: bool },
     /// A node raised an alarm.

@@ -10,7 +10,7 @@ use crate::scenario::{Action, Range, Ratio};
 use hostler_model::{HostId, ItemId, TicketId, UserName, limits};
 use hostler_seating::seat::{Door, NoSeat, Placement, SeatRequest, TicketClaim, TicketRefusal};
 use hostler_seating::site::SiteInput;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A gateway asks another broker as well where one says nothing for so long, in ms; as `hostler-gateway` does.
 const ANSWER_WAIT_MS: u64 = 2 * limits::HOME_BROKER_WAIT_MS;
@@ -22,6 +22,10 @@ const ROUND_MS: u64 = 500;
 const ATTEMPTS: u32 = 24;
 /// How long a user waits in all, in ms: then the client gives up.
 const PATIENCE_MS: u64 = 15_000;
+/// Tickets that users keep after they were taken.
+const KEPT: usize = 64;
+/// How long a session lasts that an old ticket should not have started, in ms.
+const AGAIN_SESSION_MS: Range<u64> = Range(5_000, 20_000);
 /// Hosts that a gateway can't reach in one logon before it gives up.
 const AVOIDED: usize = 3;
 /// How long everything must have been in order before a failed logon can't be blamed on what was, in ms: a broker that
@@ -45,6 +49,8 @@ struct Logon {
     session_ms: u64,
     /// A place was found; what is left is the host's.
     placed: Option<(usize, TicketId)>,
+    /// What it presented there.
+    claim: Option<TicketClaim>,
     /// Whether the farm had room for everybody when it began.
     had_room: bool,
 }
@@ -57,11 +63,20 @@ pub(crate) struct Logons {
     /// Who has a session or wants one.
     inside: BTreeSet<UserName>,
     stopped: bool,
+    /// Tickets that were taken, whose, and when.
+    kept: VecDeque<(UserName, TicketClaim, u64)>,
 }
 
 impl Logons {
     pub(crate) fn new(dice: Dice) -> Self {
-        Self { dice, next: 0, under_way: BTreeMap::new(), inside: BTreeSet::new(), stopped: false }
+        Self {
+            dice,
+            next: 0,
+            under_way: BTreeMap::new(),
+            inside: BTreeSet::new(),
+            stopped: false,
+            kept: VecDeque::new(),
+        }
     }
 
     pub(crate) fn stop(&mut self) {
@@ -127,14 +142,20 @@ impl World {
         if self.logons.under_way.values().any(|l| l.user == user) {
             return;
         }
-        let Some(item) = self.item_of(&user) else { return };
+        self.begin_logon_of(user, session_ms, None);
+    }
+
+    /// This user wants to log on, through a certain door where one is given.
+    fn begin_logon_of(&mut self, user: UserName, session_ms: Range<u64>, door: Option<Door>) -> Option<u64> {
+        let item = self.item_of(&user)?;
         let gateway = self.logons.dice.index(usize::from(self.plan.cluster.gateways));
         let site = self.setup.site;
         let mut brokers: Vec<usize> =
             (0..self.machines.len()).filter(|at| self.machines[*at].site == site && !self.machines[*at].gone).collect();
         let turn = self.logons.dice.index(brokers.len());
         brokers.rotate_left(turn);
-        let door = if self.logons.dice.happens(Ratio { of: 1, out_of: 2 }) { Door::Api } else { Door::Open };
+        let drawn = if self.logons.dice.happens(Ratio { of: 1, out_of: 2 }) { Door::Api } else { Door::Open };
+        let door = door.unwrap_or(drawn);
         self.logons.next += 1;
         let (logon, began_ms) = (self.logons.next, self.now_ms);
         self.logons.inside.insert(user.clone());
@@ -152,11 +173,32 @@ impl World {
             avoid: Vec::new(),
             session_ms,
             placed: None,
+            claim: None,
             had_room,
         };
         self.logons.under_way.insert(logon, on);
         self.stats.logons += 1;
         self.queue.push(self.now_ms, Event::Ask { logon, attempt: 0 });
+        Some(logon)
+    }
+
+    /// Somebody whose session has ended presents its ticket once more: it stands in a file that they have kept.
+    pub(crate) fn present_again(&mut self) {
+        let out = |(user, ..): &(UserName, TicketClaim, u64)| !self.logons.inside.contains(user);
+        let Some((user, claim, taken_ms)) =
+            self.logons.kept.iter().position(out).and_then(|n| self.logons.kept.remove(n))
+        else {
+            return;
+        };
+        let Some(host) = self.host_of(claim.host) else { return };
+        let Some(by) = self.any_running() else { return };
+        let Some(logon) = self.begin_logon_of(user, AGAIN_SESSION_MS, Some(Door::Api)) else { return };
+        let Some(on) = self.logons.under_way.get_mut(&logon) else { return };
+        on.placed = Some((host, claim.ticket));
+        let (attempt, issued) = (on.attempt, self.machines[by].now(taken_ms).wall);
+        let sent = self.send(Place::Broker(by), Place::Host(host), Body::Take { logon, claim, issued });
+        let wait_ms = if sent { 2_000 } else { REFUSED_MS };
+        self.queue.push(self.now_ms + wait_ms, Event::GiveUp { logon, attempt });
     }
 
     /// What a user works with: always the same.
@@ -278,6 +320,7 @@ impl World {
         let sent = self.send(Place::Broker(by), Place::Host(host), Body::Take { logon, claim, issued });
         let Some(on) = self.logons.under_way.get_mut(&logon) else { return };
         on.placed = Some((host, placement.ticket));
+        on.claim = Some(claim);
         let attempt = on.attempt;
         // Whoever gets no answer about the ticket asks for a new one.
         let wait_ms = if sent { 2_000 } else { REFUSED_MS };
@@ -297,7 +340,15 @@ impl World {
         let Some(on) = self.logons.under_way.get_mut(&logon) else { return };
         let Some((placed, ticket)) = on.placed.filter(|_| on.attempt <= ATTEMPTS) else { return };
         match result {
-            Ok(()) if placed == host => self.comes_in(logon, host, ticket),
+            Ok(()) if placed == host => {
+                if let Some(claim) = on.claim {
+                    let kept = (on.user.clone(), claim, self.now_ms);
+                    self.logons.kept.push_back(kept);
+                    let old = self.logons.kept.len().saturating_sub(KEPT);
+                    self.logons.kept.drain(..old);
+                }
+                self.comes_in(logon, host, ticket);
+            }
             _ => {
                 self.marks.hit("ticket.refused");
                 let Some(on) = self.logons.under_way.get_mut(&logon) else { return };
