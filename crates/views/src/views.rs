@@ -50,10 +50,9 @@ impl Views {
         }
         let (mut changed, mut second) = (false, Vec::new());
         for (site, events) in by_site {
-            changed |= self.sites.entry(site).or_default().insert_but(events, &mut second);
             let timeline = self.sites.entry(site).or_default();
             timeline.planted = self.planted;
-            changed |= timeline.insert(events);
+            changed |= timeline.insert_but(events, &mut second);
         }
         (changed | !second.is_empty(), second)
     }
@@ -72,7 +71,7 @@ impl Views {
         }
         of_feeds.into_iter().for_each(|(feed, events)| forks.add(feed, events));
         let named = all.iter().map(|loaded| loaded.named(&forks)).collect();
-        *self = Self { forks, ..Self::default() };
+        *self = Self { forks, planted: self.planted, ..Self::default() };
         let (_, second) = self.insert_named(named);
         if !second.is_empty() {
             let forked = second.iter().map(|l| l.header.feed).collect();
