@@ -85,7 +85,8 @@ impl Visit {
     }
 
     async fn pass(&mut self, mut client: TcpStream, shared: &Shared) -> Ending {
-        let ending = match self.find_host(&mut client, shared).await {
+        // In a place of its own, which is given back: a connection that is carried lives long and needs none of it.
+        let ending = match Box::pin(self.find_host(&mut client, shared)).await {
             Ok(host) => return self.carry(client, host, shared).await,
             Err(ending) => ending,
         };
