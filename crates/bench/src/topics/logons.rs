@@ -9,20 +9,24 @@ use crate::farm::rest::Rest;
 use crate::figures::{Chapter, Goal, Row};
 use crate::samples::{Latencies, Samples};
 use crate::usage::Meter;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hostler_tests::farm::Ground;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const BROKERS: usize = 3;
 /// Requests at once: a portal's connections.
 const AT_ONCE: usize = 32;
 /// The part of the ports from which hosts have theirs: nobody listens there, as nobody connects.
 const FIRST_PORT: u16 = 40_000;
+
+/// How long brokers may take to know that all sessions have ended, and how often they are asked.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Measures everything about logons.
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Chapter> {
@@ -38,10 +42,10 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Chapter> {
     ours.add_hosts(bench.runtime, &at, spec)?;
     ours.add_gateway()?;
     ours.wait_until_connected(bench.runtime)?;
-    bench.show.step(&format!("logons: {} users are added", users * rounds));
+    bench.show.step(&format!("logons: {users} users are added"));
     let begun = Instant::now();
-    bench.runtime.block_on(ours.rest.add_users((0..users * rounds).map(user)))?;
-    let added = (users * rounds) as f64 / begun.elapsed().as_secs_f64();
+    bench.runtime.block_on(ours.rest.add_users((0..users).map(user)))?;
+    let added = users as f64 / begun.elapsed().as_secs_f64();
     let mut chapter =
         Chapter { title: "Logons".to_owned(), how: how(users, hosts), rows: Vec::new(), ..Chapter::default() };
     burst(bench, &mut ours, users, rounds, &mut chapter)?;
@@ -80,12 +84,28 @@ async fn log_on(rest: &Rest, sessions: &BySessions, number: usize) -> Result<()>
     Ok(())
 }
 
+/// Everybody has logged off, and every broker knows.
+fn all_gone(bench: &Bench<'_>, ours: &Ours) -> Result<()> {
+    ours.hosts.iter().for_each(|host| host.sessions.clear());
+    bench.runtime.block_on(async {
+        let begun = Instant::now();
+        for broker in 0..BROKERS {
+            while ours.rest.get(broker, "status").await?["sessions"] != 0 {
+                ensure!(begun.elapsed() < GONE_WITHIN, "broker {broker} still knows sessions");
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// All users at once.
 fn burst(bench: &Bench<'_>, ours: &mut Ours, users: usize, rounds: usize, chapter: &mut Chapter) -> Result<()> {
     let [mut rate, mut failed, mut p50, mut p99, mut most] = [(); 5].map(|()| Samples::default());
     let pids = ours.broker_pids()?;
     for round in 0..rounds {
         bench.show.step(&format!("logons: {users} at once, round {} of {rounds}", round + 1));
+        all_gone(bench, ours)?;
         let (sessions, next) = (by_name(ours), Arc::new(AtomicUsize::new(0)));
         let meter = Meter::start(&pids)?;
         let begun = Instant::now();
@@ -100,7 +120,7 @@ fn burst(bench: &Bench<'_>, ours: &mut Ours, users: usize, rounds: usize, chapte
                             return anyhow::Ok((latencies, failures));
                         }
                         let started = Instant::now();
-                        match log_on(&rest, &sessions, round * users + number).await {
+                        match log_on(&rest, &sessions, number).await {
                             Ok(()) => latencies.push(started.elapsed()),
                             Err(error) => failures.push(format!("{error:#}")),
                         }
