@@ -25,7 +25,7 @@ pub(super) fn bulk(bench: &Bench<'_>, sides: &Sides, chapter: &mut Chapter) -> R
         (sides.peer, sides.haproxy.pid()),
         (sides.splicing_peer, sides.splicing.pid()),
     ];
-    for count in [1, MANY] {
+    for count in [1, bench.plan.size(MANY, 10)] {
         let [mut ours, mut plain, mut splicing] = [(); 3].map(|()| <[Samples; 2]>::default());
         for round in 0..bench.plan.rounds {
             bench.show.step(&format!("gateway: {count} flows, round {} of {}", round + 1, bench.plan.rounds));
