@@ -56,8 +56,28 @@ impl fmt::Display for Ratio {
 }
 
 /// From the least to the most, both included, written `[1, 40]`; one number stands for both.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Range<T>(pub T, pub T);
+
+impl<T: Serialize + PartialEq> Serialize for Range<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 == self.1 { self.0.serialize(serializer) } else { (&self.0, &self.1).serialize(serializer) }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Range<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Range_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let number = generator.subschema_for::<T>();
+        json_schema!({
+            "description": "From the least to the most, both included; one number stands for both.",
+            "anyOf": [number, { "type": "array", "items": number, "minItems": 2, "maxItems": 2 }]
+        })
+    }
+}
 
 impl<T: Copy> Range<T> {
     /// Always the same.

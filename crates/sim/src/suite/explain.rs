@@ -4,6 +4,7 @@ use super::{Entry, Options, SuiteError};
 use crate::run::{Detail, Prepared, SAME_DIGEST, Violation, shrink};
 use crate::scenario::Scenario;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ pub struct Failure {
     pub smaller: String,
     /// What is wrong in the smaller plan, where that is something else.
     pub what_there: Option<String>,
-    /// The end of the timeline, and how many lines come before.
+    /// The end of the timeline, without what is said again and again.
     pub timeline: Vec<String>,
     /// Lines that are not shown.
     pub left_out: usize,
@@ -89,8 +90,11 @@ fn one(
     // A plan with fewer members has another farm.
     let mut timeline =
         Prepared::new(plan.clone()).map(|farm| farm.carry_out(plan.clone(), detail).timeline).unwrap_or_default();
-    let left_out = if options.trace { 0 } else { timeline.len().saturating_sub(LINES) };
-    timeline.drain(..left_out);
+    let all = timeline.len();
+    if !options.trace {
+        timeline = what_matters(timeline);
+    }
+    let left_out = all - timeline.len();
     let after = size(&plan);
     let smaller = if before == after { String::new() } else { format!("from {before} to {after}") };
     let path = write(entry, seed, &plan, &found, options)?;
@@ -107,6 +111,27 @@ fn one(
         left_out,
         plan: path,
     })
+}
+
+/// The end of a timeline, without what is said again and again: of lines that differ in numbers only the first and the
+/// last stay. Steps of the plan always do.
+fn what_matters(timeline: Vec<String>) -> Vec<String> {
+    let kind = |line: &str| -> String {
+        let text = line.split_once(" s  ").map_or(line, |(_, text)| text);
+        text.chars().filter(|c| !c.is_ascii_digit()).collect()
+    };
+    let mut places: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (at, line) in timeline.iter().enumerate() {
+        places.entry(kind(line)).or_insert((at, at)).1 = at;
+    }
+    let stays = |at: usize, line: &str| {
+        let (first, last) = places.get(&kind(line)).copied().unwrap_or((at, at));
+        line.contains(" s  -- ") || at == first || at == last
+    };
+    let kept = timeline.iter().enumerate().filter(|(at, line)| stays(*at, line)).map(|(_, line)| line.clone());
+    let mut kept: Vec<String> = kept.collect();
+    kept.drain(..kept.len().saturating_sub(LINES));
+    kept
 }
 
 /// Writes the plan beside others, under the name of its scenario and seed. A plan that was read from there stays.
@@ -174,7 +199,7 @@ impl fmt::Display for Failure {
         }
         match left_out {
             0 => writeln!(f, "What happened:")?,
-            n => writeln!(f, "What happened in the end ({n} lines before; --trace shows all):")?,
+            n => writeln!(f, "What happened ({n} lines are left out; --trace shows all):")?,
         }
         self.timeline.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         writeln!(f, "Again:  hostler simulate {}", plan.display())?;
@@ -185,4 +210,20 @@ impl fmt::Display for Failure {
 /// Milliseconds as seconds.
 fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1_000, ms % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_again_is_left_out() {
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let long =
+            lines(&["0.1 s  a 1", "0.2 s  -- crash", "0.3 s  a 2", "0.4 s  -- crash", "0.5 s  a 3", "0.6 s  end"]);
+        let short = lines(&["0.1 s  a 1", "0.2 s  -- crash", "0.4 s  -- crash", "0.5 s  a 3", "0.6 s  end"]);
+        assert_eq!(what_matters(long), short);
+        let many: Vec<String> = (0..100).map(|n| format!("{n}.0 s  -- step {n}")).collect();
+        assert_eq!(what_matters(many.clone()), many[60..]);
+    }
 }
