@@ -4,7 +4,7 @@ use hostler_node::AlarmCode;
 use std::collections::BTreeMap;
 
 /// Marks beside the alarms of brokers.
-const OWN: &[&str] = &[
+pub const OWN: &[&str] = &[
     "broker.joined",
     "command.clock_ahead",
     "command.forbidden",

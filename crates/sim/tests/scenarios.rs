@@ -196,3 +196,15 @@ fn folders_are_read_whole() {
         load("all").unwrap_err().starts_with("all/a.toml: there is no fault \"stale_bread\" to plant; there are: ")
     );
 }
+
+#[test]
+fn the_chapter_names_everything() {
+    let chapter = fs::read_to_string(root().join("docs/simulations.md")).unwrap();
+    let schema = serde_json::to_value(Scenario::schema()).unwrap();
+    let actions = schema["$defs"]["Action"]["oneOf"].as_array().unwrap();
+    let actions: Vec<&str> = actions.iter().map(|a| a["properties"]["do"]["const"].as_str().unwrap()).collect();
+    assert!(actions.len() > 30, "{actions:?}");
+    for name in actions.iter().chain(INVARIANTS).chain(marks::OWN) {
+        assert!(chapter.contains(&format!("`{name}`")), "docs/simulations.md does not say what {name} is");
+    }
+}
