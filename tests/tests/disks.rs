@@ -114,4 +114,23 @@ fn two_copies_at_once() {
         Ok(alarms.flatten().any(|code| code == "feed.forked" || code == "broker.copied"))
     })
     .unwrap();
+
+    // The second copy is stopped: what it wrote is with the others, and all come to the same.
+    farm.member("twin").unwrap().kill().unwrap();
+    farm.wait_until_whole().unwrap();
+    for name in farm.names("b") {
+        for user in ["before", "by-the-copy", "by-the-original"] {
+            assert!(knows(&farm, &name, user), "{name} does not know {user}");
+        }
+    }
+
+    // And after a restart again, whichever branch each of them got first.
+    for name in farm.names("b") {
+        farm.member(&name).unwrap().kill().unwrap();
+    }
+    for name in farm.names("b") {
+        farm.member(&name).unwrap().run().unwrap();
+    }
+    farm.wait_until_whole().unwrap();
+    assert!(knows(&farm, &other, "by-the-copy") && knows(&farm, &other, "by-the-original"));
 }

@@ -157,7 +157,11 @@ impl Forks {
                 };
                 named.raise(branch, event.seq, event.hash);
                 // All before the branch was seen as well.
-                at = (run.first > 1).then(|| EventRef { feed: branch, seq: run.first - 1, hash: run.previous });
+                at = (run.first > 1).then(|| EventRef {
+                    feed: self.base(branch),
+                    seq: run.first - 1,
+                    hash: run.previous,
+                });
             }
         }
         named

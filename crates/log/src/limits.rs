@@ -15,6 +15,6 @@ pub const CHECKPOINTS: usize = 2;
 /// Bytes of one small durable value.
 pub const STATE_BYTES: usize = limits::FRAME_BYTES;
 /// Bytes of the other branches of forked feeds: all of them are in memory.
-pub const BRANCH_BYTES: usize = 64 * 1024 * 1024;
+pub const BRANCH_BYTES: usize = 256 * 1024 * 1024;
 /// Feeds in one log: a frontier names them all.
 pub const FEEDS: usize = limits::FRONTIER_HEADS;

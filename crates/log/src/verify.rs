@@ -6,6 +6,7 @@
 //! founder's; whoever wants to be sure that it is the right farm compares the founder's id.
 
 mod affected;
+mod branches;
 mod examined;
 mod finding;
 mod keys;

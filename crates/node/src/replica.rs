@@ -235,17 +235,12 @@ impl Replica {
     /// everything is folded anew then.
     pub(crate) fn hold_again(&mut self, wall: Wall, clock: &mut HlcClock) -> bool {
         let horizon = wall.plus(limits::HELD_AHEAD_MS);
-        let entries = || self.views.timelines().flat_map(|(_, t)| t.entries());
-        if !entries().any(|e| e.loaded.header.hlc.wall > horizon) {
+        let ahead = |e: &hostler_views::Entry| e.loaded.header.hlc.wall > horizon;
+        if !self.views.timelines().flat_map(|(_, t)| t.entries()).any(ahead) {
             return false;
         }
-        // Under the names that they were written with: which branches there are is found out again.
-        let as_written = |loaded: &Arc<Loaded>| {
-            let mut loaded = Loaded::clone(loaded);
-            loaded.reference.feed = loaded.header.feed;
-            Arc::new(loaded)
-        };
-        let events: Vec<Arc<Loaded>> = entries().map(|e| as_written(&e.loaded)).collect();
+        // Which feeds have forked is found out again.
+        let events = self.views.as_written();
         (self.views, self.folded, self.seen) = Default::default();
         self.epochs.clear();
         *clock = HlcClock::default();

@@ -95,6 +95,11 @@ impl Timeline {
         true
     }
 
+    /// True where some event could not be read.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// An event as the rules take it in.
     fn as_it_counts<'a>(&self, loaded: &'a Loaded) -> Cow<'a, Loaded> {
         if self.planted.is(Fault::RevokesAll) && loaded.header.class == Class::Revocation {

@@ -9,7 +9,7 @@ use crate::fault::Planted;
 use crate::{Founder, Loaded, State, Timeline};
 use hostler_events::{EventRef, Forks, Hash};
 use hostler_model::{BrokerId, Feed, PublicKey, SiteId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// All sites of a farm, each with its own order. Farm-wide matters are in the main site's.
@@ -20,15 +20,16 @@ pub struct Views {
     halted_by: Option<EventRef>,
     forks: Forks,
     planted: Planted,
+    /// Events that have other names here than in their bytes, as they were written.
+    written: HashMap<Hash, Arc<Loaded>>,
 }
 
 impl Views {
     /// Takes in events of any sites, in any order. True where a state may have changed.
     pub fn insert(&mut self, events: impl IntoIterator<Item = Arc<Loaded>>) -> bool {
-        let forks = &self.forks;
-        let events: Vec<Arc<Loaded>> = events.into_iter().map(|loaded| loaded.named(forks)).collect();
-        let grows = |l: &Arc<Loaded>| forks.has(&l.header.feed) && !forks.knows(&l.reference);
-        if !forks.is_empty() && events.iter().any(grows) {
+        let events: Vec<Arc<Loaded>> = events.into_iter().collect();
+        let grows = |l: &Arc<Loaded>| self.forks.has(&l.header.feed) && !self.forks.knows(&l.reference);
+        if !self.forks.is_empty() && events.iter().any(grows) {
             self.rebuild(&BTreeSet::new(), events);
             return true;
         }
@@ -40,13 +41,17 @@ impl Views {
         changed
     }
 
-    /// Takes in events by the names of their branches. True where a state may have changed; the second events in one
+    /// Takes in events, by the names of their branches. True where a state may have changed; the second events in one
     /// place are handed back.
     fn insert_named(&mut self, events: Vec<Arc<Loaded>>) -> (bool, Vec<Arc<Loaded>>) {
         let mut by_site: BTreeMap<SiteId, Vec<Arc<Loaded>>> = BTreeMap::new();
         for loaded in events {
-            self.take(&loaded);
-            by_site.entry(loaded.header.site).or_default().push(loaded);
+            let named = loaded.named(&self.forks);
+            self.take(&named);
+            by_site.entry(named.header.site).or_default().push(named.clone());
+            if !Arc::ptr_eq(&named, &loaded) {
+                self.written.insert(loaded.reference.hash, loaded);
+            }
         }
         let (mut changed, mut second) = (false, Vec::new());
         for (site, events) in by_site {
@@ -62,21 +67,27 @@ impl Views {
     fn rebuild(&mut self, forked: &BTreeSet<Feed>, new: Vec<Arc<Loaded>>) {
         let mut forks = std::mem::take(&mut self.forks);
         let forked: BTreeSet<Feed> = forks.forked().chain(forked.iter().copied()).collect();
-        let known = self.sites.values().flat_map(|t| t.entries().iter().map(|e| e.loaded.clone()));
-        let all: Vec<Arc<Loaded>> = known.chain(new).collect();
+        let mut all = self.as_written();
+        all.extend(new.iter().map(|l| self.written.get(&l.reference.hash).unwrap_or(l).clone()));
         let mut of_feeds: BTreeMap<Feed, Vec<(u64, Hash, Hash)>> = BTreeMap::new();
         for loaded in all.iter().filter(|l| forked.contains(&l.header.feed)) {
             let event = (loaded.reference.seq, loaded.reference.hash, loaded.header.previous);
             of_feeds.entry(loaded.header.feed).or_default().push(event);
         }
         of_feeds.into_iter().for_each(|(feed, events)| forks.add(feed, events));
-        let named = all.iter().map(|loaded| loaded.named(&forks)).collect();
         *self = Self { forks, planted: self.planted, ..Self::default() };
-        let (_, second) = self.insert_named(named);
+        let (_, second) = self.insert_named(all);
         if !second.is_empty() {
             let forked = second.iter().map(|l| l.header.feed).collect();
             self.rebuild(&forked, second);
         }
+    }
+
+    /// All events, under the names that they were written with.
+    #[must_use]
+    pub fn as_written(&self) -> Vec<Arc<Loaded>> {
+        let known = self.sites.values().flat_map(|t| t.entries().iter().map(|e| &e.loaded));
+        known.map(|l| self.written.get(&l.reference.hash).unwrap_or(l).clone()).collect()
     }
 
     /// The feeds of which two branches are in these views.
@@ -135,6 +146,12 @@ impl Views {
     #[must_use]
     pub fn broker_key(&self, broker: BrokerId) -> Option<PublicKey> {
         self.sites.values().find_map(|t| t.state().brokers.get(&broker)).map(|b| b.key)
+    }
+
+    /// True where some event could not be read: then others make other views of the same events.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.sites.values().any(Timeline::has_unread)
     }
 
     /// The event, if any, that this program can't read and must not decide without.

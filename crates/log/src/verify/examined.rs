@@ -1,5 +1,6 @@
 //! The second pass: all events are known.
 
+use super::branches::Branches;
 use super::keys::Keys;
 use super::verifier::{IdOf, Place};
 use super::{Affected, FINDINGS, Fault, Finding};
@@ -19,19 +20,27 @@ pub struct Examined {
     unknown: u64,
     keys: BTreeMap<Feed, Vec<PublicKey>>,
     founder: Option<BrokerId>,
-    /// Each event's hash, and the greatest time so far in its feed.
+    /// Each event's hash, and the greatest time so far in its feed; of a forked feed, by the branch that came first.
     places: HashMap<Feed, BTreeMap<u64, (Hash, Hlc)>>,
+    /// The first events so many are of the branches that came first, the rest of others.
+    first: usize,
+    branches: Branches,
 }
 
 impl Examined {
-    /// Of readable events in the order of feed and place, and what is known to be wrong with other places.
+    /// Of readable events in the order of feed and place, those of other branches, and what is known to be wrong with
+    /// other places.
     pub(super) fn new(
-        events: Vec<StoredEvent>,
+        mut events: Vec<StoredEvent>,
+        others: Vec<StoredEvent>,
         faults: Vec<(Place, Fault)>,
         count: u64,
         heads: Option<&Frontier>,
         id_of: IdOf,
     ) -> Self {
+        let branches = Branches::of(&events, &others);
+        let first = events.len();
+        events.extend(others);
         let keys = Keys::of(&events, id_of);
         let mut places: HashMap<Feed, BTreeMap<u64, (Hash, Hlc)>> = HashMap::new();
         for event in &events {
@@ -39,11 +48,12 @@ impl Examined {
             let feed = places.entry(header.feed).or_default();
             // A damaged time must not take what follows to the front.
             let time = feed.last_key_value().map_or(header.hlc, |(_, (_, before))| header.hlc.max(*before));
-            feed.insert(header.seq, (event.hash(), time));
+            feed.entry(header.seq).or_insert((event.hash(), time));
         }
         let feeds = places.keys().map(|feed| (*feed, keys.of_feed(feed))).collect();
         let founder = keys.founder;
-        let mut examined = Self { events, findings: Vec::new(), count, unknown: 0, keys: feeds, founder, places };
+        let mut examined =
+            Self { events, findings: Vec::new(), count, unknown: 0, keys: feeds, founder, places, first, branches };
         faults.into_iter().for_each(|((feed, seq), fault)| examined.find(feed, seq, fault));
         keys.wrong.into_iter().for_each(|EventRef { feed, seq, .. }| examined.find(feed, seq, Fault::Key));
         examined.check_feeds();
@@ -99,7 +109,7 @@ impl Examined {
         let told = self.told();
         let mut found: Vec<(Feed, u64, Fault)> = Vec::new();
         let mut before: Option<&StoredEvent> = None;
-        for event in &self.events {
+        for event in &self.events[..self.first] {
             let EventRef { feed, seq, .. } = event.reference();
             let former = before.replace(event).filter(|b| b.header().feed == feed);
             let (have, hash) = former.map_or((0, Hash::ZERO), |b| (b.header().seq, b.hash()));
@@ -116,8 +126,21 @@ impl Examined {
             if former.is_some_and(|former| OrderKey::of(former.header()) >= OrderKey::of(event.header())) {
                 found.push((feed, seq, Fault::Time));
             }
+        }
+        let others: BTreeSet<Feed> = self.events[self.first..].iter().map(|e| e.header().feed).collect();
+        let forked = self.events.iter().filter(|e| others.contains(&e.header().feed));
+        let by_hash: HashMap<Hash, &StoredEvent> = forked.map(|e| (e.hash(), e)).collect();
+        // That they follow one another made them events of another branch.
+        for event in &self.events[self.first..] {
+            let former = by_hash.get(&event.header().previous);
+            if former.is_some_and(|former| OrderKey::of(former.header()) >= OrderKey::of(event.header())) {
+                found.push((event.header().feed, event.header().seq, Fault::Time));
+            }
+        }
+        for event in &self.events {
             match event.event() {
                 Err(error @ DecodeEventError::Payload { .. }) => {
+                    let EventRef { feed, seq, .. } = event.reference();
                     found.push((feed, seq, Fault::Unreadable(error.to_string())));
                 }
                 Err(_) => self.unknown += 1,
@@ -211,6 +234,10 @@ impl Examined {
             let seen = header.frontier.iter().flat_map(|f| f.0.iter().map(|(feed, (seq, hash))| (*feed, *seq, *hash)));
             let bases = header.bases.iter().flatten().map(|b| (b.feed, b.seq, b.hash));
             for (feed, seq, hash) in seen.chain(bases) {
+                let feed = self.branches.base(feed);
+                if self.branches.contains(&EventRef { feed, seq, hash }) {
+                    continue;
+                }
                 let fault = match self.places.get(&feed).and_then(|places| places.get(&seq)) {
                     Some((there, _)) if *there == hash => continue,
                     Some(_) => Fault::Another { known_to },

@@ -1,5 +1,6 @@
 //! The first pass: which events there are, and whether each is in its place.
 
+use super::branches::on_other_branches;
 use super::{Examined, Fault};
 use bytes::Bytes;
 use hostler_events::{EventRef, Frontier, StoredEvent};
@@ -12,7 +13,7 @@ pub type IdOf = fn(&PublicKey) -> BrokerId;
 /// A place in a log.
 pub(super) type Place = (Feed, u64);
 
-/// Takes the events of a log in the order of feed and place.
+/// Takes the events of a log in the order of feed and place, and then those of other branches.
 pub struct Verifier {
     id_of: IdOf,
     /// What is known to be the end of each feed.
@@ -61,8 +62,9 @@ impl Verifier {
 
     /// All events were taken.
     #[must_use]
-    pub fn finish(self) -> Examined {
+    pub fn finish(mut self) -> Examined {
         let count = self.count();
+        let branches = self.set_branches_apart();
         let places: Vec<Place> = self.events.iter().map(|e| place_of(&e.reference())).collect();
         let ordered = ordered(&places);
         let mut taken: BTreeSet<Place> = ordered.iter().map(|at| places[*at]).collect();
@@ -89,7 +91,24 @@ impl Verifier {
             faults.extend(place.or_else(|| next(last, self.heads.as_ref())).map(|place| (place, fault)));
         }
         events.sort_by_key(|e| place_of(&e.reference()));
-        Examined::new(events, faults, count, self.heads.as_ref(), self.id_of)
+        Examined::new(events, branches, faults, count, self.heads.as_ref(), self.id_of)
+    }
+
+    /// Takes out the events of other branches.
+    fn set_branches_apart(&mut self) -> Vec<StoredEvent> {
+        let apart = on_other_branches(&self.events);
+        if !apart.contains(&true) {
+            return Vec::new();
+        }
+        let mut stay = 0;
+        let mut before: Vec<usize> = vec![0];
+        for apart in &apart {
+            stay += usize::from(!apart);
+            before.push(stay);
+        }
+        self.others.iter_mut().for_each(|(at, ..)| *at = before[*at]);
+        let mut is_apart = apart.iter();
+        self.events.extract_if(.., |_| is_apart.next().copied().unwrap_or(false)).collect()
     }
 }
 

@@ -77,7 +77,14 @@ impl Node {
         origin: Option<Origin>,
     ) -> Result<(), CommandError> {
         let mut events: Vec<StoredEvent> = self.renew_where_broken(now)?.into_iter().collect();
-        let sealed = self.write(now, actor, &Event::Sealed(Sealed { successor }).into())?;
+        let sealed = match self.write(now, actor, &Event::Sealed(Sealed { successor }).into()) {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                // A resume that was authored is in the feed: without it on the disk there would be a gap.
+                self.append(events, None);
+                return Err(error);
+            }
+        };
         let seal = Seal { successor, event: sealed.reference() };
         events.push(sealed);
         self.append(events, None);

@@ -140,7 +140,7 @@ impl Node {
             // It has another branch: where that begins is found by going back from its end.
             self.out.push_back(Output::Send { to: from, message: Message::Pull { feed, from: seq } });
         }
-        let comparable = folded == self.replica.folded && heads.digest != Hash::ZERO;
+        let comparable = folded == self.replica.folded && heads.digest != Hash::ZERO && !self.replica.views.has_unread();
         let differs = comparable && heads.digest != self.digest();
         let peer = self.peers.entry(from).or_default();
         peer.behind_ms = signed_difference(now.wall, heads.wall);
@@ -174,7 +174,8 @@ impl Node {
             site: self.site,
             durable: self.replica.durable.clone(),
             folded: self.replica.folded.clone(),
-            digest: self.digest(),
+            // Digests are compared only between those that read the same.
+            digest: if self.replica.views.has_unread() { Hash::ZERO } else { self.digest() },
             epoch: self.durable_epoch().max(self.fenced),
             wall: now.wall,
             hears: self.heard.answering(now.mono).into_iter().collect(),

@@ -7,12 +7,15 @@ use hostler_events::EventRef;
 use hostler_log::EventLog;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How long it may take from a disk to the answer that counts it, in ms.
+const ON_THE_WAY_MS: u64 = 2_000;
+
 #[derive(Default)]
 pub(super) struct Acknowledged {
     /// On which machines' disks each was when it was acknowledged, and still is.
     kept: BTreeMap<EventRef, BTreeSet<usize>>,
-    /// Of which disks all were lost.
-    excused: u64,
+    /// When disks were lost.
+    lost: Vec<u64>,
 }
 
 fn has(world: &World, at: usize, event: &EventRef) -> bool {
@@ -31,7 +34,9 @@ impl Check for Acknowledged {
                 for event in events {
                     let holders: BTreeSet<usize> =
                         (0..world.machines.len()).filter(|m| has(world, *m, event)).collect();
-                    if (holders.len() as u32) < *durable_on {
+                    // Whoever said that it has it may have lost its disk since.
+                    let lost = self.lost.iter().filter(|at| world.now_ms - **at <= ON_THE_WAY_MS).count();
+                    if ((holders.len() + lost) as u32) < *durable_on {
                         let name = world.machines[*at].name();
                         return Err(format!(
                             "{name} answered that {event} is durable on {durable_on} disks; it is on {}",
@@ -42,6 +47,7 @@ impl Check for Acknowledged {
                 }
             }
             Fact::DiskLost { at } => {
+                self.lost.push(world.now_ms);
                 for holders in self.kept.values_mut() {
                     // Whoever got it later keeps it as well.
                     holders.remove(at);
@@ -52,7 +58,6 @@ impl Check for Acknowledged {
                     let others: BTreeSet<usize> = others.collect();
                     if others.is_empty() {
                         self.kept.remove(&event);
-                        self.excused += 1;
                     } else {
                         self.kept.insert(event, others);
                     }

@@ -11,6 +11,7 @@ pub(crate) const ADMIN: AdminId = AdminId([7; 16]);
 pub(crate) const OTHER: AdminId = AdminId([8; 16]);
 
 /// One broker's pen: it writes the broker's feed, knowing what the test says that it knows.
+#[derive(Clone)]
 pub(crate) struct Pen {
     pub(crate) broker: BrokerId,
     incarnation: Incarnation,
