@@ -307,7 +307,7 @@ impl World {
 
     pub(crate) fn session_ends(&mut self, at: usize, key: &str) {
         if let Some(ended) = self.hosts[at].live.remove(key) {
-            self.logons.is_out(&ended.user);
+            self.logons.is_out(&ended.user, self.now_ms);
             self.look_soon(at);
         }
     }

@@ -24,6 +24,8 @@ const ATTEMPTS: u32 = 24;
 const PATIENCE_MS: u64 = 15_000;
 /// Tickets that users keep after they were taken.
 const KEPT: usize = 64;
+/// An agent has seen by then that a session has ended, in ms.
+const SEEN_MS: u64 = 1_000;
 /// How long a session lasts that an old ticket should not have started, in ms.
 const AGAIN_SESSION_MS: Range<u64> = Range(5_000, 20_000);
 /// Hosts that a gateway can't reach in one logon before it gives up.
@@ -55,6 +57,16 @@ struct Logon {
     had_room: bool,
 }
 
+/// A ticket that its user keeps after it was taken.
+#[derive(Clone, Debug)]
+struct Kept {
+    user: UserName,
+    claim: TicketClaim,
+    taken_ms: u64,
+    /// When the session ended that it led to.
+    ended_ms: Option<u64>,
+}
+
 /// Users, and their logons.
 pub(crate) struct Logons {
     pub(crate) dice: Dice,
@@ -63,8 +75,7 @@ pub(crate) struct Logons {
     /// Who has a session or wants one.
     inside: BTreeSet<UserName>,
     stopped: bool,
-    /// Tickets that were taken, whose, and when.
-    kept: VecDeque<(UserName, TicketClaim, u64)>,
+    kept: VecDeque<Kept>,
 }
 
 impl Logons {
@@ -100,8 +111,11 @@ impl Logons {
         self.under_way.get(&logon).map_or(60_000, |on| on.session_ms)
     }
 
-    pub(crate) fn is_out(&mut self, user: &UserName) {
+    pub(crate) fn is_out(&mut self, user: &UserName, now_ms: u64) {
         self.inside.remove(user);
+        for kept in self.kept.iter_mut().filter(|kept| kept.user == *user) {
+            kept.ended_ms.get_or_insert(now_ms);
+        }
     }
 
     /// A host's machine is away: the sessions there have ended.
@@ -184,12 +198,13 @@ impl World {
 
     /// Somebody whose session has ended presents its ticket once more: it stands in a file that they have kept.
     pub(crate) fn present_again(&mut self) {
-        let out = |(user, ..): &(UserName, TicketClaim, u64)| !self.logons.inside.contains(user);
-        let Some((user, claim, taken_ms)) =
-            self.logons.kept.iter().position(out).and_then(|n| self.logons.kept.remove(n))
-        else {
+        // The host's agent sees a moment later than its users that a session has ended.
+        let seen = |kept: &Kept| kept.ended_ms.is_some_and(|at| at + SEEN_MS < self.now_ms);
+        let out = |kept: &Kept| seen(kept) && !self.logons.inside.contains(&kept.user);
+        let Some(kept) = self.logons.kept.iter().position(out).and_then(|n| self.logons.kept.remove(n)) else {
             return;
         };
+        let Kept { user, claim, taken_ms, .. } = kept;
         let Some(host) = self.host_of(claim.host) else { return };
         let Some(by) = self.any_running() else { return };
         let Some(logon) = self.begin_logon_of(user, AGAIN_SESSION_MS, Some(Door::Api)) else { return };
@@ -342,7 +357,8 @@ impl World {
         match result {
             Ok(()) if placed == host => {
                 if let Some(claim) = on.claim {
-                    let kept = (on.user.clone(), claim, self.now_ms);
+                    let (user, taken_ms) = (on.user.clone(), self.now_ms);
+                    let kept = Kept { user, claim, taken_ms, ended_ms: None };
                     self.logons.kept.push_back(kept);
                     let old = self.logons.kept.len().saturating_sub(KEPT);
                     self.logons.kept.drain(..old);
