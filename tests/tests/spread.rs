@@ -17,8 +17,10 @@ use serde_json::json;
 const USERS: usize = 10_000;
 /// So many of those who are seated may be decided about by another broker than their home.
 const PASSED_OVER_ONE_IN: usize = 100;
-/// Those of them who get a seat here.
-const SEATED: usize = 2_000;
+/// Those of them who get a seat here, on two hosts: nearly as many as a host may have.
+const SEATED: usize = 8_000;
+/// Sessions that each of the two hosts takes.
+const ROOM: u32 = 4_096;
 /// What is asked of the brokers at once.
 const AT_ONCE: usize = 32;
 /// A broker's share may be off by so many hundredths of it.
@@ -98,7 +100,7 @@ fn ten_thousand_users_and_three_brokers() {
     if skip::without_networks("ten_thousand_users_and_three_brokers") {
         return;
     }
-    let mut farm = NetFarm::begin(Plan { same_keys: true, ..Plan::new(3, 2) }).unwrap();
+    let mut farm = NetFarm::begin(Plan { same_keys: true, room: ROOM, ..Plan::new(3, 2) }).unwrap();
     let shares = homes(&farm, USERS);
     println!("the homes of {USERS} users: {shares:?}");
     for share in shares {

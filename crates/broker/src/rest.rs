@@ -17,6 +17,7 @@ mod openapi;
 mod password;
 mod problem;
 mod server;
+mod signatures;
 mod site_asked;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -30,6 +30,9 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 pub(crate) const MAILBOX: usize = 4_096;
 /// How often readers get a fresh look at the other brokers, in ms.
 const REFRESH_MS: u64 = 1_000;
+/// How long readers may have to wait for a change that nobody waits to be answered about, in ms: under load a snapshot
+/// then serves many events.
+const PUBLISH_EVERY_MS: u64 = 5;
 /// What a broker told of its logons counts for so long, in ms.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -110,6 +113,7 @@ pub(crate) struct NodeActor {
     /// Answers that wait until readers see what they are about.
     unpublished: Vec<(u64, Result<Outcome, CommandError>)>,
     changed: bool,
+    published_at: Option<Instant>,
     /// The state of whose gateways and hosts the roster has the keys.
     rostered: Arc<State>,
     main: Arc<State>,
@@ -148,6 +152,7 @@ impl NodeActor {
             next_token: 0,
             unpublished: Vec::new(),
             changed: true,
+            published_at: None,
             rostered: Arc::default(),
             main: Arc::default(),
             own: Arc::default(),
@@ -177,7 +182,7 @@ impl NodeActor {
             self.carry_out(output, ctx);
         }
         self.changed |= self.overlap.deadline().is_some_and(|at| Instant::now() >= at);
-        if self.changed {
+        if self.changed && (!self.unpublished.is_empty() || self.publishing_is_due()) {
             self.publish();
         }
         for (token, result) in std::mem::take(&mut self.unpublished) {
@@ -237,6 +242,10 @@ impl NodeActor {
         }
     }
 
+    fn publishing_is_due(&self) -> bool {
+        self.published_at.is_none_or(|at| at.elapsed() >= Duration::from_millis(PUBLISH_EVERY_MS))
+    }
+
     /// Readers get a copy of the state after every change: nothing here may take longer in a larger farm. The copy
     /// shares what did not change, and so does comparing it.
     fn publish(&mut self) {
@@ -267,6 +276,7 @@ impl NodeActor {
         };
         self.shared.snapshot.send_replace(Arc::new(snapshot));
         self.changed = false;
+        self.published_at = Some(Instant::now());
     }
 
     fn broker_now(&self, broker: BrokerId) -> BrokerNow {
@@ -336,6 +346,9 @@ impl NodeActor {
         if let Some(at) = self.overlap.deadline() {
             let left_ms = at.saturating_duration_since(Instant::now()).as_millis();
             wait_ms = wait_ms.min(u64::try_from(left_ms).unwrap_or(u64::MAX) + 1);
+        }
+        if self.changed {
+            wait_ms = wait_ms.min(PUBLISH_EVERY_MS);
         }
         self.timer = Some(ctx.notify_later(Tick, Duration::from_millis(wait_ms.max(1))));
     }

@@ -107,7 +107,7 @@ impl Caller {
         let now = rest.backend.wall();
         let token = token.trim();
         let admin = if LoginToken::looks_like(token) {
-            LoginToken::verify(token, &snapshot, now).map(|t| t.admin).map_err(|e| e.to_string())
+            LoginToken::verify(token, &snapshot, &rest.signatures, now).map(|t| t.admin).map_err(|e| e.to_string())
         } else if ApiToken::looks_like(token) {
             ApiToken::verify(token, &snapshot, now).map_err(|e| e.to_string())
         } else {

@@ -2,6 +2,7 @@
 
 use super::login_limits::LoginLimits;
 use super::password::Passwords;
+use super::signatures::Signatures;
 use super::{BASE, CONNECTIONS, REQUESTS, body, endpoints, guard};
 use crate::backend::Backend;
 use actix_web::dev::Server;
@@ -59,6 +60,8 @@ pub(crate) struct Rest {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) passwords: Passwords,
     pub(crate) limits: LoginLimits,
+    /// Those of tokens.
+    pub(crate) signatures: Signatures,
     /// Room for requests.
     pub(crate) room: Arc<Semaphore>,
     /// Requests so far.
@@ -85,6 +88,7 @@ pub fn serve(backend: Arc<dyn Backend>, listener: TcpListener, options: RestOpti
         backend,
         passwords: Passwords::new(),
         limits: LoginLimits::default(),
+        signatures: Signatures::default(),
         room: Arc::new(Semaphore::new(REQUESTS)),
         requests: AtomicU64::new(0),
         started: Instant::now(),
