@@ -27,8 +27,7 @@ fn from_scratch(state: &Arc<State>) -> Catalog {
 
 fn some_event(random: &mut StdRng) -> Event {
     let id = |random: &mut StdRng| [random.random_range(0..12u8); 16];
-    let users =
-        |random: &mut StdRng| (0..random.random_range(0..4)).map(|_| UserId(id(random))).collect::<Vec<_>>();
+    let users = |random: &mut StdRng| (0..random.random_range(0..4)).map(|_| UserId(id(random))).collect::<Vec<_>>();
     let name = |random: &mut StdRng| -> Name { format!("thing{}", random.random_range(0..6)).parse().unwrap() };
     let audience = |random: &mut StdRng| Audience {
         everyone: random.random_bool(0.2),
@@ -42,9 +41,7 @@ fn some_event(random: &mut StdRng) -> Event {
             Event::UserAdded(UserAdded { user: UserId(id(random)), name })
         }
         2 => Event::UserRemoved(UserRemoved { user: UserId(id(random)) }),
-        3 => {
-            Event::GroupAdded(GroupAdded { group: GroupId(id(random)), name: name(random), members: users(random) })
-        }
+        3 => Event::GroupAdded(GroupAdded { group: GroupId(id(random)), name: name(random), members: users(random) }),
         4 => {
             let fields = vec![GroupField::Members(users(random))];
             Event::GroupChanged(GroupChanged { group: GroupId(id(random)), fields })

@@ -75,7 +75,8 @@ impl Fake {
         };
         let events = found(&mut author, START, founding).unwrap();
         let loaded = events.iter().map(|e| Arc::new(Loaded::new(e))).collect();
-        let config = NodeConfig { me, site, key: author_key(), trusted: vec![], incarnation, seed: [3; 32], unread: vec![] };
+        let config =
+            NodeConfig { me, site, key: author_key(), trusted: vec![], incarnation, seed: [3; 32], unread: vec![] };
         let node = Node::new(config, loaded, Now { wall: START, mono: Mono(0) });
         let empty = Snapshot {
             me,

@@ -34,7 +34,8 @@ fn digest_of_a_node(events: &[StoredEvent]) -> String {
     let me = id_of(&author.public());
     let incarnation = Incarnation { ordinal: 1, random: 2 };
     assert!(events.iter().any(|e| e.header().feed == Feed { broker: me, incarnation }));
-    let config = NodeConfig { me, site: SITE, key: author, trusted: vec![], incarnation, seed: [1; 32], unread: vec![] };
+    let config =
+        NodeConfig { me, site: SITE, key: author, trusted: vec![], incarnation, seed: [1; 32], unread: vec![] };
     let wall = events.iter().map(|e| e.header().hlc.wall).max().unwrap();
     let loaded = events.iter().map(|e| Arc::new(Loaded::new(e))).collect();
     let mut node = Node::new(config, loaded, Now { wall, mono: Mono(0) });

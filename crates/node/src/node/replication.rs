@@ -140,7 +140,8 @@ impl Node {
             // It has another branch: where that begins is found by going back from its end.
             self.out.push_back(Output::Send { to: from, message: Message::Pull { feed, from: seq } });
         }
-        let comparable = folded == self.replica.folded && heads.digest != Hash::ZERO && !self.replica.views.has_unread();
+        let comparable =
+            folded == self.replica.folded && heads.digest != Hash::ZERO && !self.replica.views.has_unread();
         let differs = comparable && heads.digest != self.digest();
         let peer = self.peers.entry(from).or_default();
         peer.behind_ms = signed_difference(now.wall, heads.wall);

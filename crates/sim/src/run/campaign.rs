@@ -45,6 +45,9 @@ impl Summary {
     }
 }
 
+/// The digest of each run, by its seed.
+type Digests = Vec<(u64, [u8; 32])>;
+
 impl Campaign {
     /// Runs them. The outcome does not depend on the number of threads.
     #[must_use]
@@ -52,7 +55,7 @@ impl Campaign {
         let next = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
         // Of each run only its digest is kept by itself: there may be a hundred thousand.
-        let done: Mutex<(Summary, Vec<(u64, [u8; 32])>)> = Mutex::default();
+        let done: Mutex<(Summary, Digests)> = Mutex::default();
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.max(1) {
                 scope.spawn(|| {
