@@ -236,6 +236,33 @@ fn a_clock_far_ahead_refuses_to_author_but_not_to_revoke() {
 }
 
 /// Writes events as broker 2 would, for others to receive.
+#[test]
+fn what_a_wrong_clock_wrote_is_held_by_all_once_the_clock_is_right() {
+    let mut net = Net::farm(3);
+    for other in [1, 2] {
+        net.link(other, 3, false);
+    }
+    // Alone it has nobody to compare its clock with.
+    net.machines.get_mut(&id(3)).unwrap().clock_ms = 120_000;
+    net.run(5_000);
+    net.command(3, user("early")).unwrap();
+    for other in [1, 2] {
+        net.link(other, 3, true);
+    }
+    net.run(3_000);
+    let knows = |net: &mut Net, n: u8| net.node(n).views().site(SITE).unwrap().user_named(&"early".parse().unwrap());
+    assert_eq!([1, 2, 3].map(|n| knows(&mut net, n).is_some()), [false, false, true]);
+    net.machines.get_mut(&id(3)).unwrap().clock_ms = 0;
+    net.run(1_000);
+    assert_eq!([1, 2, 3].map(|n| knows(&mut net, n).is_some()), [false; 3]);
+    net.assert_equal_views();
+    // It goes on, behind what it wrote in the future; and when that time comes, all know it.
+    net.command(3, user("now")).unwrap();
+    net.run(70_000);
+    assert_eq!([1, 2, 3].map(|n| knows(&mut net, n).is_some()), [true; 3]);
+    net.assert_equal_views();
+}
+
 fn pen(net: &Net, key: u8) -> Author {
     let own = net.machines[&id(1)].disk.iter().filter(|e| e.header().feed.broker == id(2)).last();
     let feed = Feed { broker: id(2), incarnation: Incarnation { ordinal: 1, random: 2 } };

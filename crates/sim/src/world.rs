@@ -92,7 +92,7 @@ impl World {
             machines,
             hosts,
             network: Network::new(Dice::new(seed, "network", 0)),
-            logons: Logons::new(Dice::new(seed, "users", 0)),
+            logons: Logons::new(Dice::new(seed, "users", 0), setup.users.len()),
             admins: Admins::new(Dice::new(seed, "administrators", 0)),
             routes: BTreeMap::new(),
             dice: Dice::new(seed, "choices", 0),

@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn only_what_was_good_is_remembered() {
         let (key, other) = (MemberKey::from_seed(&[1; 32]), MemberKey::from_seed(&[2; 32]));
-        let prefix = SigningPrefix::new("test 1\0");
+        let prefix = SigningPrefix::new("hostler test 1\0");
         let (good, bad) = (key.sign(prefix, b"message"), other.sign(prefix, b"message"));
         let signatures = Signatures::default();
         for round in 0..3 {

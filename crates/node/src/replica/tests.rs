@@ -189,3 +189,28 @@ fn branches_have_a_limit() {
     // What there is goes on.
     assert_eq!(accept(&mut replica, &feed(7, 1, 4)).fresh.len(), 2);
 }
+
+#[test]
+fn what_was_held_is_folded_before_what_follows_it() {
+    // The first event is from the future when it comes; when the next one comes, both are due.
+    let (events, mut replica, mut clock) = (written(1, 0, 2, 100_000), replica(), HlcClock::default());
+    replica.accept(events[..1].to_vec(), Wall(10_000), &mut clock);
+    assert_eq!((replica.held(), replica.folded.0.get(&base())), (1, None));
+    replica.accept(events[1..].to_vec(), Wall(50_000), &mut clock);
+    assert_eq!((replica.held(), replica.folded.0.get(&base())), (0, Some(&head(&events, 2))));
+    assert!((1..=2).all(|seq| replica.hash_at(base(), seq) == Some(events[seq as usize - 1].hash())));
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_again_what_is_in_the_future() {
+    let (early, late) = (feed(1, 3, 3), written(1, 2, 3, 200_000));
+    for (events, held, folded) in [(&early, 0, Some(&head(&early, 3))), (&late, 1, Some(&head(&late, 2)))] {
+        let (mut replica, mut clock) = (replica(), HlcClock::default());
+        replica.accept(events.clone(), Wall(200_000), &mut clock);
+        assert_eq!(replica.hold_again(Wall(1_000), &mut clock), held > 0);
+        assert_eq!((replica.held(), replica.folded.0.get(&base())), (held, folded));
+        // Its time comes.
+        assert_eq!(replica.release_held(Wall(150_000), &mut clock), held > 0);
+        assert_eq!((replica.held(), replica.folded.0.get(&base())), (0, Some(&head(events, 3))));
+    }
+}

@@ -121,8 +121,10 @@ impl World {
         if all {
             host.on = false;
             host.boot += 1;
-            host.live.clear();
             host.coming.clear();
+            for ended in std::mem::take(&mut host.live).into_values() {
+                self.logons.is_out(&ended.user, self.now_ms);
+            }
         }
         self.note(&[3, at as u8, u8::from(all)]);
         self.logons.host_stops(at, all);

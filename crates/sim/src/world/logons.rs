@@ -10,7 +10,7 @@ use crate::scenario::{Action, Range, Ratio};
 use hostler_model::{HostId, ItemId, TicketId, UserName, limits};
 use hostler_seating::seat::{Door, NoSeat, Placement, SeatRequest, TicketClaim, TicketRefusal};
 use hostler_seating::site::SiteInput;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// A gateway asks another broker as well where one says nothing for so long, in ms; as `hostler-gateway` does.
 const ANSWER_WAIT_MS: u64 = 2 * limits::HOME_BROKER_WAIT_MS;
@@ -72,19 +72,22 @@ pub(crate) struct Logons {
     pub(crate) dice: Dice,
     next: u64,
     under_way: BTreeMap<u64, Logon>,
-    /// Who has a session or wants one.
-    inside: BTreeSet<UserName>,
+    /// Who has a session or wants one, with the user's number.
+    inside: BTreeMap<UserName, usize>,
+    /// The numbers of all others.
+    outside: Vec<usize>,
     stopped: bool,
     kept: VecDeque<Kept>,
 }
 
 impl Logons {
-    pub(crate) fn new(dice: Dice) -> Self {
+    pub(crate) fn new(dice: Dice, users: usize) -> Self {
         Self {
             dice,
             next: 0,
             under_way: BTreeMap::new(),
-            inside: BTreeSet::new(),
+            inside: BTreeMap::new(),
+            outside: (0..users).collect(),
             stopped: false,
             kept: VecDeque::new(),
         }
@@ -111,8 +114,22 @@ impl Logons {
         self.under_way.get(&logon).map_or(60_000, |on| on.session_ms)
     }
 
+    /// A user wants a session.
+    fn enters(&mut self, user: &UserName, number: Option<usize>) {
+        let Some(number) = number.filter(|_| !self.inside.contains_key(user)) else { return };
+        if let Some(place) = self.outside.iter().position(|n| *n == number) {
+            self.outside.swap_remove(place);
+        }
+        self.inside.insert(user.clone(), number);
+    }
+
+    /// A user has no session any more, and wants none.
+    fn leaves(&mut self, user: &UserName) {
+        self.outside.extend(self.inside.remove(user));
+    }
+
     pub(crate) fn is_out(&mut self, user: &UserName, now_ms: u64) {
-        self.inside.remove(user);
+        self.leaves(user);
         for kept in self.kept.iter_mut().filter(|kept| kept.user == *user) {
             kept.ended_ms.get_or_insert(now_ms);
         }
@@ -129,7 +146,7 @@ impl Logons {
                 .collect();
             for logon in failed {
                 if let Some(on) = self.under_way.remove(&logon) {
-                    self.inside.remove(&on.user);
+                    self.leaves(&on.user);
                 }
             }
         }
@@ -143,20 +160,18 @@ impl World {
         if users == 0 || self.hosts.is_empty() {
             return;
         }
-        let first = self.logons.dice.index(users);
-        let free =
-            (0..users).map(|n| (first + n) % users).find(|n| !self.logons.inside.contains(&self.setup.users[*n]));
         let again = self.logons.dice.happens(Ratio { of: 1, out_of: 20 });
-        let Some(user) = free.filter(|_| !again).map(|n| self.setup.users[n].clone()).or_else(|| {
-            // Somebody who has a session asks again: the client was closed, or another is opened.
-            self.hosts[self.logons.dice.index(self.hosts.len())].live.values().next().map(|s| s.user.clone())
-        }) else {
-            return;
-        };
-        if self.logons.under_way.values().any(|l| l.user == user) {
-            return;
+        if !again && !self.logons.outside.is_empty() {
+            let place = self.logons.dice.index(self.logons.outside.len());
+            let user = self.setup.users[self.logons.outside[place]].clone();
+            return self.begin_logon_of(user, session_ms, None);
         }
-        self.begin_logon_of(user, session_ms, None);
+        // Somebody who has a session asks again: the client was closed, or another is opened.
+        let host = self.logons.dice.index(self.hosts.len());
+        let Some(user) = self.hosts[host].live.values().next().map(|s| s.user.clone()) else { return };
+        if !self.logons.under_way.values().any(|l| l.user == user) {
+            self.begin_logon_of(user, session_ms, None);
+        }
     }
 
     /// This user wants to log on, through a certain door where one is given.
@@ -172,7 +187,7 @@ impl World {
         let door = door.unwrap_or(drawn);
         self.logons.next += 1;
         let (logon, began_ms) = (self.logons.next, self.now_ms);
-        self.logons.inside.insert(user.clone());
+        self.logons.enters(&user, self.setup.user_index.get(&user).copied());
         let session_ms = self.logons.dice.between(session_ms);
         let had_room = self.has_room(gateway);
         let on = Logon {
@@ -200,7 +215,7 @@ impl World {
     pub(crate) fn present_again(&mut self) {
         // The host's agent sees a moment later than its users that a session has ended.
         let seen = |kept: &Kept| kept.ended_ms.is_some_and(|at| at + SEEN_MS < self.now_ms);
-        let out = |kept: &Kept| seen(kept) && !self.logons.inside.contains(&kept.user);
+        let out = |kept: &Kept| seen(kept) && !self.logons.inside.contains_key(&kept.user);
         let Some(kept) = self.logons.kept.iter().position(out).and_then(|n| self.logons.kept.remove(n)) else {
             return;
         };
@@ -396,7 +411,7 @@ impl World {
         let Some(on) = self.logons.under_way.remove(&logon) else { return };
         let inside = self.hosts.iter().any(|h| h.live.values().any(|s| s.user == on.user));
         if !inside {
-            self.logons.inside.remove(&on.user);
+            self.logons.leaves(&on.user);
         }
         self.stats.logons_failed += 1;
         self.note(why.as_bytes());
