@@ -164,7 +164,8 @@ impl World {
         if !again && !self.logons.outside.is_empty() {
             let place = self.logons.dice.index(self.logons.outside.len());
             let user = self.setup.users[self.logons.outside[place]].clone();
-            return self.begin_logon_of(user, session_ms, None);
+            self.begin_logon_of(user, session_ms, None);
+            return;
         }
         // Somebody who has a session asks again: the client was closed, or another is opened.
         let host = self.logons.dice.index(self.hosts.len());
