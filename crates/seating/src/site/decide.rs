@@ -84,8 +84,13 @@ impl Site {
         let mine = self.books.of(&job.user).into_iter().flat_map(|book| book.own.iter());
         let for_item = |id: &SeatId| self.own.get(*id).is_some_and(|own| own.explanation.item == job.item);
         let Some(id) = mine.into_iter().find(for_item) else { return Some(job) };
+        // Another broker may have been faster: whoever has a session by now goes back to it, and not to a second one.
+        let elsewhere = match self.existing(now.mono, &job) {
+            Existing::At(row, _) => self.own.get(id).is_some_and(|own| own.reattach.is_none() && own.row != row),
+            _ => false,
+        };
         let Some(seat) = self.own.get_mut(id) else { return Some(job) };
-        if job.excludes(seat.row) || !seat.fresh(now.mono) {
+        if elsewhere || job.excludes(seat.row) || !seat.fresh(now.mono) {
             let (host, row) = (seat.host(), seat.row);
             let waiting = self.drop_own(now.mono, id);
             self.outputs.push_back(SiteOutput::Release { host, seat: id });

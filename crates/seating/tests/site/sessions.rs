@@ -36,6 +36,19 @@ fn the_existing_session_comes_first() {
 }
 
 #[test]
+fn a_held_seat_does_not_lead_away_from_a_session() {
+    let mut desk = Desk::new(catalog(2, &["alice"]), &[report(0), busy(0, 900)]);
+    let seat = desk.seat(ask("alice", Some(1)));
+    assert_eq!(seat.host, host(1));
+    // Through another broker a session has begun on the other host meanwhile.
+    desk.report(2, with_sessions(vec![session(5, "alice", Some(1), Active)]));
+    let outputs = desk.request(ask("alice", Some(1)));
+    assert_eq!(outputs[0], SiteOutput::Release { host: host(1), seat: seat.seat });
+    let (to, offer) = Desk::offered(&outputs[1..]);
+    assert_eq!((to, offer.reattach), (host(2), Some(SessionId([5; 16]))));
+}
+
+#[test]
 fn another_item_goes_to_another_host_where_the_host_knows_one_session_a_user() {
     let there = with_sessions(vec![session(5, "alice", Some(1), Active)]);
     let per_item = Report { kind: SessionKind::PerItem, ..there.clone() };

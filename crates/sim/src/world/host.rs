@@ -298,6 +298,7 @@ impl World {
             };
             host.live.insert(key.clone(), found);
             self.stats.sessions += 1;
+            self.trace.user(self.now_ms, || format!("a session of {} begins on h{}", coming.user, at + 1));
             let session_ms = self.logons.session_ms(logon);
             self.queue.push(self.now_ms + session_ms, Event::LogOff { host: at, key: key.clone() });
             self.note(key.as_bytes());
@@ -309,6 +310,7 @@ impl World {
 
     pub(crate) fn session_ends(&mut self, at: usize, key: &str) {
         if let Some(ended) = self.hosts[at].live.remove(key) {
+            self.trace.user(self.now_ms, || format!("the session of {} on h{} ends", ended.user, at + 1));
             self.logons.is_out(&ended.user, self.now_ms);
             self.look_soon(at);
         }

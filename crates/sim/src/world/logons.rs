@@ -129,7 +129,10 @@ impl Logons {
     }
 
     pub(crate) fn is_out(&mut self, user: &UserName, now_ms: u64) {
-        self.leaves(user);
+        // Whoever is on the way back to a session that ends meanwhile gets another one.
+        if !self.under_way.values().any(|on| on.user == *user) {
+            self.leaves(user);
+        }
         for kept in self.kept.iter_mut().filter(|kept| kept.user == *user) {
             kept.ended_ms.get_or_insert(now_ms);
         }
@@ -343,6 +346,11 @@ impl World {
             }
             return self.queue.push(self.now_ms + REFUSED_MS, Event::Ask { logon, attempt });
         }
+        let user = &placement.user;
+        let back = placement.reattach.is_some();
+        self.trace.user(self.now_ms, || {
+            format!("{user} is sent to h{}{}", host + 1, if back { ", back to a session" } else { "" })
+        });
         if door == Door::Open {
             return self.comes_in(logon, host, placement.ticket);
         }

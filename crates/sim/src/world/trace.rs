@@ -33,6 +33,13 @@ impl Trace {
         }
     }
 
+    /// What users do, which is much.
+    pub(crate) fn user(&mut self, at_ms: u64, text: impl FnOnce() -> String) {
+        if self.all {
+            self.say(at_ms, text);
+        }
+    }
+
     pub(crate) fn message(&mut self, at_ms: u64, from: usize, to: usize, message: &Message) {
         if self.all && !matches!(message, Message::Gossip(_)) {
             let what = match message {
