@@ -10,6 +10,7 @@ pub const OWN: &[&str] = &[
     "command.forbidden",
     "command.halted",
     "command.master_unreachable",
+    "command.not_promoted",
     "command.removed",
     "command.sealed",
     "command.unanswered",

@@ -57,6 +57,10 @@ impl Check for ShutOut {
                 let Some((since, why)) = self.since.get(at).filter(|(since, _)| world.now_ms - since > GRACE_MS) else {
                     return Ok(());
                 };
+                if reason(world, *at) != Some(why) {
+                    // It has been put right within this second.
+                    return Ok(());
+                }
                 let machine = &world.machines[*at];
                 let own = |e: &EventRef| {
                     let found = machine.disk.log.read(e.feed, e.seq, 1).unwrap_or_default();
