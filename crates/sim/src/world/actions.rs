@@ -142,7 +142,7 @@ impl World {
                 let until_ms = self.now_ms + lasts_ms.0;
                 self.queue.push(self.now_ms, Event::NextWork { step: number, until_ms });
             }
-            Action::Storm { .. } => self.storm(number, &action),
+            Action::Storm { .. } => self.storm(&action),
             Action::PresentAgain {} => self.present_again(),
             Action::AgentGone { .. }
             | Action::Reboot { .. }
@@ -162,8 +162,7 @@ impl World {
         let site = self.setup.site;
         match action {
             Action::RemoveBroker { who } => {
-                if let (Some(at), Some(broker)) = (self.find(who), named(self, who)) {
-                    let _ = at;
+                if let Some(broker) = named(self, who) {
                     self.see_to(None, Command::RemoveBroker { broker });
                 }
             }
@@ -310,9 +309,8 @@ impl World {
         }
     }
 
-    fn storm(&mut self, number: usize, action: &Action) {
+    fn storm(&mut self, action: &Action) {
         let Action::Storm { users, over_ms } = action else { return };
-        let _ = number;
         for _ in 0..*users {
             let wait_ms = self.logons.dice.between(Range(0, over_ms.0));
             self.queue.push(self.now_ms + wait_ms, Event::OneLogon);

@@ -197,8 +197,7 @@ impl World {
         let trusted = self.setup.trusted.clone();
         let clock = Self::new_clock(&self.plan, &mut self.dice);
         let disk = Self::disk(MemoryLog::new());
-        let mut machine = Machine::new(number, id, secret, site, trusted, clock, disk);
-        machine.joins = true;
+        let machine = Machine::new(number, id, secret, site, trusted, clock, disk);
         self.machines.push(machine);
         if let Some(replaced) = replaces {
             self.machines[replaced].gone = true;

@@ -37,8 +37,6 @@ pub(crate) struct Machine {
     pub(crate) older: bool,
     /// How much longer all takes that goes from or to it.
     pub(crate) slow_links_ms: u64,
-    /// It is new, and began with nothing.
-    pub(crate) joins: bool,
 }
 
 /// A broker's process.
@@ -96,7 +94,6 @@ impl Machine {
             is_twin: false,
             older: false,
             slow_links_ms: 0,
-            joins: false,
         }
     }
 
