@@ -107,11 +107,12 @@ fn two_copies_at_once() {
     wait::until_true("the others have it", SOON, || Ok(knows(&farm, &other, "by-the-copy"))).unwrap();
     farm.member(&original).unwrap().resume().unwrap();
     wait::until("the original writes", SOON, || Ok(add_user(&farm, &original, "by-the-original").ok())).unwrap();
-    wait::until_true("somebody raises the alarm", SOON, || {
+    let alarmed = wait::until("somebody raises the alarm", SOON, || {
         let mut brokers = farm.names("b");
         brokers.push("twin".to_owned());
-        let alarms = brokers.iter().map(|name| farm.alarms(name).unwrap_or_default());
-        Ok(alarms.flatten().any(|code| code == "feed.forked" || code == "broker.copied"))
+        let alarms = brokers.iter().flat_map(|name| farm.alarms(name).unwrap_or_default());
+        let of_copies: Vec<String> = alarms.filter(|code| code == "feed.forked" || code == "broker.copied").collect();
+        Ok(Some(of_copies).filter(|codes| !codes.is_empty()))
     })
     .unwrap();
 
@@ -131,6 +132,20 @@ fn two_copies_at_once() {
     for name in farm.names("b") {
         farm.member(&name).unwrap().run().unwrap();
     }
-    farm.wait_until_whole().unwrap();
+    let digest = farm.wait_until_whole().unwrap();
     assert!(knows(&farm, &other, "by-the-copy") && knows(&farm, &other, "by-the-original"));
+
+    // Whoever verifies the log of any of them finds nothing wrong with it, the same views, and is told of the branches.
+    let mut forked = Vec::new();
+    for name in farm.names("b") {
+        let member = farm.member(&name).unwrap();
+        member.kill().unwrap();
+        let data = member.data();
+        let report = farm.cli.json(&["log", "verify", data.to_str().unwrap()]).unwrap();
+        assert_eq!((&report["good"], report["digest"].as_str()), (&true.into(), Some(&*digest)), "{report}");
+        forked.push(report["forked"].clone());
+    }
+    if alarmed.iter().any(|code| code == "feed.forked") {
+        assert!(forked.iter().all(|feeds| *feeds == forked[0] && feeds[0]["events"].as_u64() > Some(0)), "{forked:?}");
+    }
 }

@@ -5,7 +5,7 @@ use hostler_brokering::CatalogKeeper;
 use hostler_events::Event;
 use hostler_events::payload::*;
 use hostler_model::{GroupId, HostId, ItemId, Launch, Name, UserId, UserName};
-use hostler_seating::catalog::{Catalog, CatalogUser};
+use hostler_seating::catalog::{Catalog, CatalogHost, CatalogItem, CatalogUser};
 use hostler_views::State;
 use hostler_wire::MemberKey;
 use rand::rngs::StdRng;
@@ -13,16 +13,45 @@ use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The whole of it, without regard to what was before. Who is in which group is put together in another way.
+/// The catalog by its definition: everything is looked up in the whole state, whatever was before. The policy has no
+/// memory, and is taken as it is.
 fn from_scratch(state: &Arc<State>) -> Catalog {
-    let mut catalog = CatalogKeeper::default().follow(state);
     let mut users: BTreeMap<UserName, CatalogUser> = BTreeMap::new();
     for (id, user) in &state.users {
         let groups = state.groups.iter().filter(|(_, g)| g.members.value.contains(id)).map(|(group, _)| *group);
         users.entry(user.name.clone()).or_default().groups.extend(groups);
     }
-    catalog.users = users.into_iter().collect();
-    catalog
+    let hosts = state.hosts.iter().map(|(id, host)| {
+        let host = CatalogHost {
+            name: host.name.value.clone(),
+            address: host.address.value.clone(),
+            enabled: true,
+            draining: host.drain.value,
+            hard_cap: host.hard_cap.value,
+            logon_slots: host.logon_slots.value,
+        };
+        (*id, host)
+    });
+    let items = state.items.iter().map(|(id, item)| {
+        let Audience { everyone, users, groups } = &item.audience.value;
+        let name_of = |id| state.users.iter().find(|(user, _)| *user == id).map(|(_, user)| user.name.clone());
+        let item = CatalogItem {
+            name: item.name.value.clone(),
+            launch: item.launch.value.clone(),
+            everyone: *everyone,
+            users: users.iter().filter_map(name_of).collect(),
+            groups: groups.iter().copied().collect(),
+            hosts: item.hosts.value.as_ref().map(|hosts| hosts.iter().copied().collect()),
+            default: item.default.value,
+        };
+        (*id, item)
+    });
+    Catalog {
+        hosts: hosts.collect(),
+        items: items.collect(),
+        users: users.into_iter().collect(),
+        policy: CatalogKeeper::default().follow(state).policy,
+    }
 }
 
 fn some_event(random: &mut StdRng) -> Event {

@@ -10,6 +10,7 @@ mod key;
 mod launch;
 pub mod limits;
 mod name;
+mod planted;
 mod platform;
 mod ratio;
 mod time;
@@ -25,6 +26,7 @@ pub use id::{
 pub use key::PublicKey;
 pub use launch::Launch;
 pub use name::{Name, NameError, UserName, UserNameError};
+pub use planted::Planted;
 pub use platform::{MemberRole, ports};
 pub use ratio::PerMille;
 pub use time::{Mono, Now, Wall};

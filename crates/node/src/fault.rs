@@ -46,22 +46,4 @@ pub enum Fault {
 }
 
 /// The fault that is planted, if any.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Planted {
-    #[cfg(feature = "planted-faults")]
-    pub(crate) fault: Option<Fault>,
-}
-
-impl Planted {
-    /// True where it is this one.
-    #[cfg(feature = "planted-faults")]
-    pub(crate) fn is(self, fault: Fault) -> bool {
-        self.fault == Some(fault)
-    }
-
-    /// Never: this program can't plant any.
-    #[cfg(not(feature = "planted-faults"))]
-    pub(crate) const fn is(self, _fault: Fault) -> bool {
-        false
-    }
-}
+pub(crate) type Planted = hostler_model::Planted<Fault>;

@@ -106,7 +106,7 @@ impl Site {
     /// From now on, it does this wrong.
     #[cfg(feature = "planted-faults")]
     pub fn plant(&mut self, fault: crate::Fault) {
-        self.planted = Planted { fault: Some(fault) };
+        self.planted = Planted::new(fault);
     }
 
     /// Takes in what happened. Drain [`Self::poll`] afterwards.

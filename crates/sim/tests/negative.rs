@@ -1,6 +1,8 @@
 //! The scenarios of the folder `negative`: each plants a fault in a real machine, and the invariant that it names finds
 //! it. Without the fault the same scenario holds, with all invariants.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use hostler_sim::{Campaign, Prepared, Scenario, Summary, planted};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -163,7 +163,7 @@ impl Views {
     /// From now on, they do this wrong.
     #[cfg(feature = "planted-faults")]
     pub fn plant(&mut self, fault: crate::Fault) {
-        self.planted = Planted { fault: Some(fault) };
+        self.planted = Planted::new(fault);
     }
 
     /// One digest for all sites: equal views have the same.

@@ -30,6 +30,9 @@ use crate::{
 /// The package whose tests share this machine's namespaces, ports and users.
 const END_TO_END: &str = "hostler-tests";
 
+/// The scenarios with planted faults, and the same ones without: beside the model check, which needs the same feature.
+const NEGATIVE: [&str; 4] = ["--package", "hostler-sim", "--test", "negative"];
+
 pub(crate) fn run() -> Result<bool> {
     prerequisites::for_building()?;
     let networks = prerequisites::for_networks();
@@ -106,9 +109,9 @@ fn runs() -> Vec<Run> {
     if process::output(&mut cargo(&["nextest", "--version"])).is_ok() {
         // .config/nextest.toml gives the end-to-end tests the machine one after another.
         let all = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=pass"]);
-        let mut model = cargo(&["nextest", "run", "--no-fail-fast"]);
-        model.args(model::CHECK);
-        let model = Run { name: "promotion model", command: model, reader: Reader::Nextest };
+        let mut model = cargo(&["nextest", "run", "--no-fail-fast", "--cargo-profile", "model"]);
+        model.args(model::CHECK).args(NEGATIVE);
+        let model = Run { name: "planted faults", command: model, reader: Reader::Nextest };
         return vec![Run { name: "tests", command: all, reader: Reader::Nextest }, model, doc];
     }
     let targets = ["--lib", "--bins", "--tests", "--no-fail-fast"];
@@ -116,12 +119,12 @@ fn runs() -> Vec<Run> {
     unit.args(targets);
     let mut end_to_end = cargo(&["test", "--package", END_TO_END]);
     end_to_end.args(targets).args(["--", "--test-threads=1"]);
-    let mut model = cargo(&["test"]);
-    model.args(model::CHECK);
+    let mut model = cargo(&["test", "--profile", "model"]);
+    model.args(model::CHECK).args(NEGATIVE);
     vec![
         Run { name: "unit tests", command: unit, reader: Reader::Libtest },
         Run { name: "end-to-end tests", command: end_to_end, reader: Reader::Libtest },
-        Run { name: "promotion model", command: model, reader: Reader::Libtest },
+        Run { name: "planted faults", command: model, reader: Reader::Libtest },
         doc,
     ]
 }

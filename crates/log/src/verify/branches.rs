@@ -79,7 +79,7 @@ fn is_one_by_one(events: &[StoredEvent]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fault, Verifier};
+    use super::super::{Examined, Fault, Verifier};
     use super::*;
     use crate::testing::Chain;
     use hostler_model::{BrokerId, PublicKey};
@@ -88,12 +88,17 @@ mod tests {
         BrokerId([1; 16])
     }
 
-    /// What is found wrong, but that nobody says what the keys of these chains are.
-    fn faults(events: &[StoredEvent]) -> Vec<(u64, Fault)> {
+    fn examined(events: &[StoredEvent]) -> Examined {
         let mut verifier = Verifier::new(id_of, None);
         events.iter().for_each(|e| verifier.take(Some((e.header().feed, e.header().seq)), e.bytes().clone()));
-        let mut examined = verifier.finish();
+        let examined = verifier.finish();
         assert_eq!(examined.count(), events.len() as u64);
+        examined
+    }
+
+    /// What is found wrong, but that nobody says what the keys of these chains are.
+    fn faults(events: &[StoredEvent]) -> Vec<(u64, Fault)> {
+        let mut examined = examined(events);
         let findings = examined.conclude(Vec::new());
         findings.into_iter().filter(|f| f.fault != Fault::NoKey).map(|f| (f.seq, f.fault)).collect()
     }
@@ -109,6 +114,8 @@ mod tests {
         let whole = [&main[..], &branch[..]].concat();
         assert_eq!(faults(&main), []);
         assert_eq!(faults(&whole), []);
+        assert_eq!(examined(&main).forked(), BTreeMap::new());
+        assert_eq!(examined(&whole).forked(), BTreeMap::from([(common[0].header().feed, 4)]));
         assert_eq!(on_other_branches(&whole), [vec![false; 7], vec![true; 4]].concat());
         // Without its beginning it is none: nobody knows what it follows.
         let cut = [&main[..], &branch[1..]].concat();

@@ -93,6 +93,14 @@ impl Examined {
         self.founder
     }
 
+    /// The feeds that have forked, and how many of their events are on other branches than the one that came first.
+    #[must_use]
+    pub fn forked(&self) -> BTreeMap<Feed, u64> {
+        let mut forked = BTreeMap::new();
+        self.events[self.first..].iter().for_each(|e| *forked.entry(e.header().feed).or_default() += 1);
+        forked
+    }
+
     /// The last event of every feed.
     #[must_use]
     pub fn heads(&self) -> Frontier {

@@ -23,7 +23,7 @@ impl Node {
 
     /// From now on it does something wrong.
     pub fn plant(&mut self, fault: Fault) {
-        self.planted = Planted { fault: Some(fault) };
+        self.planted = Planted::new(fault);
         self.replica.planted = self.planted;
     }
 

@@ -187,6 +187,15 @@ fn a_master_hands_over_while_brokers_crash() {
     check("a planned promotion", Start::Whole, false, bounds(narrow, broad));
 }
 
+/// Every kind of fault may happen on one path, each once: all orders of them.
+#[test]
+fn every_kind_of_fault_together() {
+    let once = Bounds { crashes: 1, restores: 1, duplicates: 1, crashing: OTHERS, forced: 2, changes: 1, ..TWO_EPOCHS };
+    let narrow = Bounds { crashing: [false, false, true], ..once };
+    let broad = Bounds { times: 1, times_each: [0, 1, 1], orders: 1, exchanges: 1, ..once };
+    check("every kind of fault", Start::CutOff, false, bounds(narrow, broad));
+}
+
 /// Everything at once, further than all of it could be looked at.
 #[test]
 fn random_walks_through_all_of_it() {

@@ -32,6 +32,8 @@ struct Report {
     /// Of types that this program does not know.
     unknown: u64,
     feeds: usize,
+    /// Feeds in which two copies of a broker wrote at once.
+    forked: Vec<Forked>,
     founder: Option<String>,
     farm: Option<String>,
     /// Of the views of these events.
@@ -43,6 +45,13 @@ struct Report {
     file: Vec<Fault>,
     findings: Vec<Fault>,
     affected: Option<AffectedBy>,
+}
+
+#[derive(Serialize)]
+struct Forked {
+    feed: String,
+    /// On other branches than the one that came first.
+    events: u64,
 }
 
 #[derive(Serialize)]
@@ -101,6 +110,7 @@ fn examine(path: &Path, source: &Source) -> Result<Report, Failure> {
         events: examined.count(),
         unknown: examined.unknown(),
         feeds: examined.heads().0.len(),
+        forked: examined.forked().iter().map(|(feed, n)| Forked { feed: feed.to_string(), events: *n }).collect(),
         founder: examined.founder().map(|id| id.to_string()),
         farm: None,
         digest: String::new(),
@@ -198,6 +208,9 @@ fn text(report: &Report) -> String {
     if report.unknown > 0 {
         lines.push(format!("Unknown     {} events of types that this program does not know", report.unknown));
     }
+    lines.extend(report.forked.iter().map(|Forked { feed, events }| {
+        format!("Forked      {feed}: two copies of this broker wrote at once; {events} events are on another branch")
+    }));
     match &report.stored_digest {
         Some(stored) if *stored != report.digest => lines.push(format!("Stored as   {stored}: not the same")),
         _ => {}
