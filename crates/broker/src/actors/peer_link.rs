@@ -54,7 +54,7 @@ impl Actor for PeerLink {
         }
         let Some(receiver) = self.receiver.take() else { return ctx.stop() };
         let (peer, node) = (self.peer, self.node.clone());
-        let read = read(peer, receiver, node.clone(), self.shared.clone(), self.handle.clone());
+        let read = read(peer, self.link.clone(), receiver, node.clone(), self.shared.clone(), self.handle.clone());
         let gossip = gossip(peer, self.link.connection.clone(), node);
         let span = info_span!("peer", id = %peer.short());
         let (connection, node) = (self.link.connection.clone(), self.node.clone());
@@ -77,9 +77,12 @@ impl Actor for PeerLink {
     }
 }
 
-/// Passes on what the peer says. Where the broker's actor is busy, the link waits: the peer's sends queue up there.
+/// Passes on what the peer says. Where the broker's actor is busy, the link waits: the peer's sends queue up there. An
+/// answer goes back over the link that the question came by, or nowhere: behind another link there may be another life
+/// of the peer, which gives the same numbers to other questions.
 async fn read(
     peer: BrokerId,
+    link: PeerHandle,
     mut receiver: TypedReceiver<PeerFrame>,
     node: Addr<NodeActor>,
     shared: Arc<Shared>,
@@ -114,9 +117,8 @@ async fn read(
             PeerFrame::Seat { .. } | PeerFrame::Take { .. } => {
                 // Without room the question goes unanswered, and the asker goes on to the next broker.
                 let Ok(permit) = at_once.clone().try_acquire_owned() else { continue };
-                let (shared, handle) = (shared.clone(), handle.clone());
+                let (link, handle) = (link.clone(), handle.clone());
                 actix::spawn(async move {
-                    let Some(link) = shared.peers.get(peer) else { return };
                     if let PeerFrame::Seat { request, .. } = &frame {
                         let _ = link.sender.try_send(&PeerFrame::Working { request: *request });
                     }

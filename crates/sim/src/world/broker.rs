@@ -258,21 +258,21 @@ impl World {
             return;
         }
         match (from, to) {
-            (Place::Broker(from), Place::Broker(to)) => self.broker_says(from, to, body),
+            (Place::Broker(from), Place::Broker(to)) => self.broker_says(from, to, link, body),
             (Place::Host(host), Place::Broker(at)) => self.agent_says(host, at, body),
             (Place::Broker(at), Place::Host(host)) => self.agent_hears(at, host, body),
             _ => {}
         }
     }
 
-    fn broker_says(&mut self, from: usize, to: usize, body: Body) {
+    fn broker_says(&mut self, from: usize, to: usize, link: u64, body: Body) {
         let id: BrokerId = self.machines[from].id;
         match body {
             Body::Node(message) => {
                 self.trace.message(self.now_ms, from, to, &message);
                 self.tell_node(to, Input::Message { from: id, message });
             }
-            Body::Seat { id, request } => self.asked_as_home(to, from, id, request),
+            Body::Seat { id, request } => self.asked_as_home(to, from, link, id, request),
             Body::Working { id } => self.home_works(to, id),
             Body::Seated { id, result } => self.home_answered(to, id, Some(result)),
             Body::Unreachable { host, seat } => self.tell_seating(to, SiteInput::Unreachable { host, seat }),
@@ -310,8 +310,11 @@ impl World {
                     let asker = self.machines[at].process.as_mut().and_then(|p| p.tokens.remove(&token));
                     match asker {
                         Some(Asker::Walk(walk)) => self.home_answered(at, walk, Some(result)),
-                        Some(Asker::Peer(peer, id)) => {
-                            self.send(Place::Broker(at), Place::Broker(peer), Body::Seated { id, result });
+                        Some(Asker::Peer(peer, id, link)) => {
+                            let (from, to) = (Place::Broker(at), Place::Broker(peer));
+                            if self.arrives(from, to, link) {
+                                self.send(from, to, Body::Seated { id, result });
+                            }
                         }
                         None => {}
                     }

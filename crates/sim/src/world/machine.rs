@@ -65,8 +65,9 @@ pub(crate) struct Process {
 pub(crate) enum Asker {
     /// A gateway of this broker.
     Walk(u64),
-    /// Another broker, by its own number for it.
-    Peer(usize, u64),
+    /// Another broker, by its own number for it, over the link with this number. A later link may lead to a later life of
+    /// that broker, which gives the same numbers to other questions.
+    Peer(usize, u64, u64),
 }
 
 impl Machine {

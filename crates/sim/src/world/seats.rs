@@ -95,7 +95,7 @@ impl World {
     }
 
     /// Another broker takes this one for the user's home.
-    pub(crate) fn asked_as_home(&mut self, at: usize, from: usize, id: u64, request: SeatRequest) {
+    pub(crate) fn asked_as_home(&mut self, at: usize, from: usize, link: u64, id: u64, request: SeatRequest) {
         let me = self.machines[at].id;
         let Some(process) = self.machines[at].process.as_mut() else { return };
         let (from_place, to_place) = (Place::Broker(at), Place::Broker(from));
@@ -104,7 +104,7 @@ impl World {
             return;
         }
         let token = process.number();
-        process.tokens.insert(token, Asker::Peer(from, id));
+        process.tokens.insert(token, Asker::Peer(from, id, link));
         self.send(from_place, to_place, Body::Working { id });
         self.tell_seating(at, SiteInput::Request { token, request });
     }
