@@ -253,6 +253,7 @@ impl Node {
             if ahead || replica.has_forked(&feed) { Continuity::Broken } else { Continuity::asking(now.mono) };
         let generation = now.wall.0;
         let members = Members::new(config.me, generation, random.generator());
+        let next_number = random.first_number();
         let mut node = Self {
             me: config.me,
             site: config.site,
@@ -277,7 +278,7 @@ impl Node {
             forked: BTreeSet::new(),
             waiting: VecDeque::new(),
             batches: BTreeMap::new(),
-            next_number: 1,
+            next_number,
             next_heads: now.mono,
             behind_since: None,
             digest: None,

@@ -16,6 +16,13 @@ impl Random {
         Self { seed, drawn: 0 }
     }
 
+    /// Where this start's numbers for messages begin. An earlier start's are others: an answer to what was asked before a
+    /// restart must not pass for the answer to what was asked after it.
+    pub(crate) fn first_number(&self) -> u64 {
+        let [a, b, c, d, e, f, ..] = *blake3::keyed_hash(&self.seed, b"numbers").as_bytes();
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
+
     /// A generator for one use.
     pub(crate) fn generator(&mut self) -> StdRng {
         self.drawn += 1;

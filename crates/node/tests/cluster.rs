@@ -8,7 +8,7 @@ mod net;
 use hostler_events::payload::UserAdded;
 use hostler_events::{Actor, AuthorKey, Event, Frontier, Hash, Header, OnUnknown, StoredEvent};
 use hostler_model::*;
-use hostler_node::{Author, CommandError, Message};
+use hostler_node::{Author, Command, CommandError, Input, Message, Output};
 use net::{ADMIN, Net, SITE, admin, id, secret, user};
 
 #[test]
@@ -198,6 +198,27 @@ fn a_master_that_starts_alone_resumes_in_a_new_incarnation() {
     assert_eq!((outcome.durable_on, net.node(1).incarnation().ordinal), (1, 2));
     let kinds: Vec<u16> = net.machines[&id(1)].disk.iter().rev().take(2).map(|e| e.header().kind).collect();
     assert_eq!(kinds, [30, 2], "a resume stands before the first structural event");
+}
+
+#[test]
+fn an_answer_to_what_was_asked_before_a_restart_is_not_taken_for_another() {
+    let asked = |net: &mut Net| {
+        let now = Now { wall: Wall(net.time_ms), mono: Mono(net.time_ms) };
+        let (actor, command) = (Actor::Admin(ADMIN), Box::new(admin("op")));
+        let node = net.node(2);
+        node.handle(now, Input::Command { token: 1, actor, command });
+        let sent = std::iter::from_fn(|| node.poll()).find_map(|output| match output {
+            Output::Send { message: Message::Forward { request, .. }, .. } => Some(request),
+            _ => None,
+        });
+        sent.unwrap()
+    };
+    let mut net = Net::farm(2);
+    let before = asked(&mut net);
+    net.stop(2);
+    net.start(id(2));
+    net.run(5_000);
+    assert_ne!(asked(&mut net), before);
 }
 
 #[test]
