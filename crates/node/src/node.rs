@@ -190,6 +190,8 @@ pub struct Node {
     handover: Option<Handover>,
     election: Election,
     next_renewal: Mono,
+    /// The incarnation and the mastership that it is known to have said to go on with.
+    resumed: Option<(Feed, Epoch)>,
     known_mastership: Option<Epoch>,
     /// The highest epoch that others said to have seen, without showing it.
     fenced: Epoch,
@@ -271,6 +273,7 @@ impl Node {
             handover: None,
             election: Election::default(),
             next_renewal: now.mono,
+            resumed: None,
             known_mastership: None,
             fenced: Epoch::NONE,
             refused_by: BTreeSet::new(),

@@ -201,6 +201,40 @@ fn a_master_that_starts_alone_resumes_in_a_new_incarnation() {
 }
 
 #[test]
+fn a_master_that_was_restored_and_gets_its_promotion_back_late_resumes_as_well() {
+    let mut net = Net::farm(3);
+    net.run(2_000);
+    let copy = net.machines[&id(2)].disk.clone();
+    net.command(1, Command::Promote { broker: "b2".into() }).unwrap();
+    net.command(2, admin("op")).unwrap();
+    net.run(2_000);
+    net.command(3, user("alice")).unwrap();
+    let written = net.machines[&id(3)].disk.last().unwrap().bytes().clone();
+    net.stop(2);
+    net.machines.get_mut(&id(2)).unwrap().disk = copy;
+    for other in [1, 3] {
+        net.link(2, other, false);
+    }
+    net.start(id(2));
+    net.run(4_000);
+    // It sees the epoch of its own promotion, and not the promotion.
+    net.deliver(2, 3, Message::Push(vec![written]));
+    net.command(2, user("bob")).unwrap();
+    assert_eq!((net.node(2).master(), net.node(2).incarnation().ordinal), (None, 2));
+    for other in [1, 3] {
+        net.link(2, other, true);
+    }
+    net.run(4_000);
+    net.command(2, admin("other")).unwrap();
+    net.command(2, admin("third")).unwrap();
+    let kinds: Vec<u16> = net.machines[&id(2)].disk.iter().rev().take(3).map(|e| e.header().kind).collect();
+    assert_eq!(kinds, [30, 30, 2], "one resume stands before the first structural event");
+    net.run(2_000);
+    net.assert_equal_views();
+    assert_eq!(net.node(1).views().site(SITE).unwrap().admins.len(), 4, "nothing that it has again is superseded");
+}
+
+#[test]
 fn an_answer_to_what_was_asked_before_a_restart_is_not_taken_for_another() {
     let asked = |net: &mut Net| {
         let now = Now { wall: Wall(net.time_ms), mono: Mono(net.time_ms) };

@@ -35,6 +35,11 @@ impl Draft {
     pub(crate) fn edit(event: Event, bases: Vec<Option<EventRef>>) -> Self {
         Self { event, bases, class: None }
     }
+
+    /// True where only the master may write it.
+    pub(crate) fn is_structural(&self) -> bool {
+        self.class.unwrap_or(self.event.kind().class) == Class::Structural
+    }
 }
 
 impl From<Event> for Draft {

@@ -152,6 +152,9 @@ impl Node {
         if !decision.drafts.is_empty() {
             events.extend(self.renew_where_broken(now)?);
         }
+        if decision.drafts.iter().any(Draft::is_structural) {
+            events.extend(self.resume_where_due(now)?);
+        }
         for draft in &decision.drafts {
             events.push(self.write(now, actor, draft)?);
         }
@@ -186,6 +189,36 @@ impl Node {
             }
             _ => Ok(None),
         }
+    }
+
+    /// A master's first structural event in a new incarnation is a resume, also where it opened that incarnation before it
+    /// knew that it was the master: a restored disk may lack the promotion, and get it back later than other events.
+    pub(super) fn resume_where_due(&mut self, now: Now) -> Result<Option<StoredEvent>, CommandError> {
+        if !self.must_resume() || self.planted.is(Fault::ResumeUnwritten) {
+            return Ok(None);
+        }
+        self.resumed = self.mastership().map(|m| (self.author.feed(), m.epoch));
+        self.write(now, Actor::System, &Event::Resumed(Resumed {}).into()).map(Some)
+    }
+
+    /// True where the mastership began in another life of this broker, and this one has not said that it goes on.
+    fn must_resume(&mut self) -> bool {
+        let feed = self.author.feed();
+        let Some((promotion, epoch)) = self.mastership().map(|m| (m.promotion, m.epoch)) else { return false };
+        if epoch.broker != self.me || promotion.feed == feed || self.resumed == Some((feed, epoch)) {
+            return false;
+        }
+        // The order begins with the epoch.
+        let entries = self.replica.views.timeline(self.site).map_or(&[][..], |t| t.entries());
+        let resumes = |e: &hostler_views::Entry| {
+            e.loaded.reference.feed == feed && matches!(e.loaded.event, Some(Event::Resumed(_)))
+        };
+        let said =
+            entries.iter().rev().take_while(|e| e.key.epoch >= epoch).any(|e| e.key.epoch == epoch && resumes(e));
+        if said {
+            self.resumed = Some((feed, epoch));
+        }
+        !said
     }
 
     pub(super) fn write(&mut self, now: Now, actor: Actor, draft: &Draft) -> Result<StoredEvent, CommandError> {

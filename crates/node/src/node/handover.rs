@@ -77,6 +77,7 @@ impl Node {
         origin: Option<Origin>,
     ) -> Result<(), CommandError> {
         let mut events: Vec<StoredEvent> = self.renew_where_broken(now)?.into_iter().collect();
+        events.extend(self.resume_where_due(now)?);
         let sealed = match self.write(now, actor, &Event::Sealed(Sealed { successor }).into()) {
             Ok(sealed) => sealed,
             Err(error) => {

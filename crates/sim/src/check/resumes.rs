@@ -1,5 +1,6 @@
-//! Two lives of one master don't both count: one that goes on in a new incarnation says so first, and what it wrote before
-//! and does not know is superseded by that.
+//! Two lives of one master don't both count: one that goes on in a new incarnation says so before its first structural
+//! event there, and what it wrote before and does not know is superseded by that. Everyday events may stand before it: a
+//! restored disk may lack the promotion, so that the broker does not know yet that it is the master.
 
 use super::Check;
 use crate::world::World;
@@ -28,11 +29,12 @@ impl Check for Resumes {
                 }
                 let began = entries.iter().find(|e| is_promotion(e) && e.key.epoch == epoch);
                 let earlier = began.is_some_and(|e| e.key.incarnation < feed.incarnation);
-                let first = timeline.find(feed, 1);
-                let silent = first.is_some_and(|l| {
-                    l.header.epoch == epoch && !matches!(l.event, Some(Event::Resumed(_) | Event::Promoted(_)))
-                });
-                if earlier && silent {
+                let says_so = |e: &Entry| {
+                    let at = e.loaded.reference;
+                    let resumes = matches!(e.loaded.event, Some(Event::Resumed(_)));
+                    resumes && e.key.epoch == epoch && at.feed == feed && at.seq <= entry.loaded.reference.seq
+                };
+                if earlier && !entries.iter().any(says_so) {
                     let event = entry.loaded.reference;
                     return Err(format!("{event} is applied, and its master has not said that it goes on"));
                 }
