@@ -107,6 +107,12 @@ impl Candidacy {
         heard && (fetched || now >= self.until)
     }
 
+    /// True where all that the others have of this broker's feeds is here.
+    pub(crate) fn has_all_of(&self, broker: BrokerId, durable: &Frontier) -> bool {
+        let mut feeds = self.need.0.iter().filter(|(feed, _)| feed.broker == broker);
+        feeds.all(|(feed, (seq, _))| durable.contains(feed, *seq))
+    }
+
     /// The others are asked for their votes now.
     pub(crate) fn ask_for_votes(&mut self, now: Mono, n: u64) {
         self.stage = Stage::Voting(n);

@@ -330,13 +330,82 @@ fn an_epoch_that_is_not_on_a_disk_is_told_to_nobody() {
 }
 
 #[test]
+fn a_handover_that_is_cut_in_its_middle_begins_one_epoch() {
+    for brokers in [2, 3] {
+        let mut net = Net::farm(brokers);
+        let others: Vec<u8> = (1..=brokers).filter(|n| *n != 2).collect();
+        // The master says that it waits, and hears nothing of what the successor does then.
+        net.silent_disks.insert(id(2));
+        net.tell(1, promote(2));
+        net.isolate(2, &others, false);
+        net.disk_answers(2);
+        assert_eq!((net.masters(&[2]), net.outcome(2).1), (vec![Some(2)], 2));
+        net.command(2, admin("by-the-successor")).unwrap();
+        net.run(30_000);
+        assert_eq!(net.outcome(1).1, 1, "the master may not go on: the successor may have begun");
+        let refused = net.command(1, admin("refused")).unwrap_err();
+        assert_eq!(refused, CommandError::Sealed { successor: named(2) });
+        net.command(1, user("alice")).unwrap();
+        net.isolate(2, &others, true);
+        net.run(5_000);
+        net.assert_equal_views();
+        assert_eq!(net.outcome(1), (PromotionKind::Planned, 2, vec![]));
+        assert_eq!(net.masters(&[1, 2]), [Some(2); 2]);
+    }
+}
+
+#[test]
+fn a_master_whose_successor_is_lost_while_it_takes_over() {
+    let lost = || {
+        let mut net = Net::farm(2);
+        net.silent_disks.insert(id(2));
+        net.tell(1, promote(2));
+        let disk = net.machines[&id(2)].disk.clone();
+        net.stop(2);
+        net.silent_disks.clear();
+        net.machines.get_mut(&id(2)).unwrap().disk = disk;
+        net
+    };
+    // It comes back and takes over after all.
+    let mut net = lost();
+    net.run(30_000);
+    assert_eq!((net.masters(&[1]), net.outcome(1).1), (vec![Some(1)], 1));
+    net.start(id(2));
+    net.run(8_000);
+    assert_eq!((net.masters(&[1, 2]), net.outcome(1)), (vec![Some(2); 2], (PromotionKind::Planned, 2, vec![])));
+    // The master has forgotten whether it answered: it was restarted.
+    let mut net = lost();
+    net.stop(1);
+    net.start(id(1));
+    net.run(30_000);
+    assert_eq!(net.outcome(1).1, 1);
+    // It does not come back: an administrator says so.
+    let text = |result: Result<_, CommandError>| result.unwrap_err().to_string();
+    let mut net = Net::farm(2);
+    net.silent_disks.insert(id(2));
+    net.tell(1, promote(2));
+    assert!(text(net.command(1, force(1, 2))).contains("the master is b1, not b2"), "the successor answers");
+    let mut net = lost();
+    net.run(8_000);
+    assert!(text(net.command(1, force(1, 1))).contains("b1 was not about to take over"));
+    net.command(1, force(1, 2)).unwrap();
+    assert_eq!((net.masters(&[1]), net.outcome(1)), (vec![Some(1)], (PromotionKind::Forced, 2, vec![])));
+    net.command(1, admin("op")).unwrap();
+    net.start(id(2));
+    net.run(8_000);
+    net.assert_equal_views();
+    assert_eq!(net.masters(&[1, 2]), [Some(1); 2]);
+}
+
+#[test]
 fn a_successor_that_comes_late_does_not_take_over_behind_the_masters_back() {
     let mut net = Net::farm(3);
     net.silent_disks.insert(id(2));
     net.tell(1, promote(2));
     let disk = net.machines[&id(2)].disk.clone();
+    // It answers that it has not begun, and is gone.
+    net.run(4_000);
     net.stop(2);
-    net.run(8_000);
     assert_eq!(net.masters(&[1, 3]), [Some(1); 2]);
     net.command(1, admin("op")).unwrap();
     // It knows the seal, and neither that the master went on nor anybody who could tell.

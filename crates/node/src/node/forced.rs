@@ -55,10 +55,15 @@ impl Node {
         self.authorized(now, actor, &command)?;
         self.may_author()?;
         let refuse = |why: String| Err(CommandError::Invalid(why));
-        if lost != master {
+        // A master whose successor was lost while it took over goes on by force, as if the successor were the master.
+        let awaited = self.awaited_successor(now).filter(|_| master == self.me);
+        if awaited.is_some_and(|awaited| awaited != lost) {
+            return refuse(format!("{lost_name} was not about to take over from {master_name}: nothing has been done"));
+        }
+        if awaited.is_none() && lost != master {
             return refuse(format!("the master is {master_name}, not {lost_name}: nothing has been done"));
         }
-        if master == self.me && self.master().is_some() {
+        if master == self.me && self.master().is_some() && awaited.is_none() {
             return refuse(format!("{master_name} is the master already"));
         }
         if master != self.me && self.answers(now, master) {

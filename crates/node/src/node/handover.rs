@@ -1,7 +1,13 @@
 //! A planned promotion: the master stops for its successor, which takes over with everything that the master wrote.
+//!
+//! Only one of the two may begin the next epoch, and either may be cut off at any moment. So each needs the other's word:
+//! the successor begins only after the master has answered that it waits; and once the master has said so, it takes the
+//! mastership back only after the successor has answered that it has not begun, and has thereby given up what it was
+//! about to do. While the master asks for that it does not say that it waits. No clock is needed for this, and no
+//! majority. Where the successor is lost in between, an administrator decides: by force, as with every lost master.
 
 use super::{Node, Output};
-use crate::candidacy::Purpose;
+use crate::candidacy::{Candidacy, Purpose};
 use crate::decide::find::Find;
 use crate::pending::Origin;
 use crate::{Command, CommandError, Outcome};
@@ -20,6 +26,8 @@ pub(super) struct Handover {
     origin: Option<Origin>,
     seal: Seal,
     pub(super) until: Mono,
+    /// The successor was told that this broker waits, or may have been before a restart: it may have begun.
+    told: bool,
 }
 
 impl Node {
@@ -89,7 +97,9 @@ impl Node {
         let seal = Seal { successor, event: sealed.reference() };
         events.push(sealed);
         self.append(events, None);
-        self.handover = Some(Handover { origin, seal, until: now.mono.plus(HANDOVER_MS) });
+        // This broker was about to begin an epoch of its own, and the successor is to begin the next one.
+        self.candidacy.take_if(|c| matches!(c.purpose, Purpose::Renewed { .. }));
+        self.handover = Some(Handover { origin, seal, until: now.mono.plus(HANDOVER_MS), told: false });
         self.out.push_back(Output::Changed);
         Ok(())
     }
@@ -107,8 +117,50 @@ impl Node {
                 self.stand(now, Purpose::Planned { seal: seal.event, actor });
             }
         } else if master == Some(self.me) && self.handover.is_none() && !busy {
-            self.handover = Some(Handover { origin: None, seal, until: now.mono.plus(HANDOVER_MS) });
+            self.handover = Some(Handover { origin: None, seal, until: now.mono.plus(HANDOVER_MS), told: true });
         }
+    }
+
+    /// Somebody asks for what this broker has, on the way to an epoch. False where it must not be answered: it is the
+    /// successor, while this broker is about to take the mastership back.
+    pub(super) fn heed_gathering(&mut self, from: BrokerId) -> bool {
+        let Some(mastership) = self.mastership() else { return true };
+        let (master, successor) = (mastership.epoch.broker, mastership.sealed.map(|s| s.successor));
+        if master == self.me && successor == Some(from) {
+            if self.candidacy.is_some() {
+                return false;
+            }
+            if let Some(handover) = &mut self.handover {
+                handover.told = true;
+            }
+        }
+        let planned = matches!(self.candidacy.as_ref().map(|c| &c.purpose), Some(Purpose::Planned { .. }));
+        if master == from && planned {
+            // It takes the mastership back, and the answer says that this broker has not begun.
+            self.candidacy = None;
+        }
+        true
+    }
+
+    /// The broker that may have taken over, and does not answer: then the master must not go on by itself.
+    pub(super) fn awaited_successor(&self, now: Now) -> Option<BrokerId> {
+        let handover = self.handover.as_ref().filter(|h| h.told && self.seal() == Some(h.seal))?;
+        let successor = handover.seal.successor;
+        (!self.answers(now, successor)).then_some(successor)
+    }
+
+    /// True where the master may take its mastership back: the successor can't have begun, and can't begin any more.
+    pub(super) fn may_take_back(&self, candidacy: &Candidacy) -> bool {
+        let Some(Handover { seal, told: true, .. }) = &self.handover else { return true };
+        let successor = seal.successor;
+        let answered =
+            candidacy.answered.contains(&successor) && candidacy.has_all_of(successor, &self.replica.durable);
+        answered && self.knows_highest(candidacy)
+    }
+
+    /// False where somebody has seen an epoch that this broker has not got yet: it may be on its way to a disk.
+    pub(super) fn knows_highest(&self, candidacy: &Candidacy) -> bool {
+        candidacy.highest <= self.replica.highest_n(self.site)
     }
 
     /// The successor has taken over, or it has not in time: then this broker goes on.
@@ -134,14 +186,24 @@ impl Node {
             };
             self.answer(origin, result);
         } else if now.mono >= handover.until && self.candidacy.is_none() {
-            let name = self.broker_name(handover.seal.successor);
+            let (name, own) = (self.broker_name(handover.seal.successor), self.broker_name(self.me));
+            let awaited = self.awaited_successor(now).is_some();
             if let Some(origin) = handover.origin {
-                let text = format!("broker {name} did not take over in time; {} goes on", self.broker_name(self.me));
+                let text = match awaited {
+                    true => format!(
+                        "broker {name} was about to take over and does not answer any more: it may be the master by now, \
+                         so {own} waits for it. If it is lost: hostler broker promote {own} --force --lost {name} \
+                         --reason TEXT"
+                    ),
+                    false => format!("broker {name} did not take over in time; {own} takes the mastership back"),
+                };
                 self.answer(origin, Err(CommandError::NotPromoted(text)));
             }
             // Until the new epoch begins nothing structural is authored: the successor may still appear.
             self.handover = Some(Handover { origin: None, until: now.mono.plus(HANDOVER_MS), ..handover });
-            self.stand(now, Purpose::Renewed { reason: format!("{name} did not take over"), by_all: false });
+            if !awaited {
+                self.stand(now, Purpose::Renewed { reason: format!("{name} did not take over"), by_all: false });
+            }
         }
     }
 }
@@ -150,6 +212,6 @@ impl Node {
 impl Handover {
     /// What matters of it from here on.
     pub(super) fn essence(&self, now: Mono) -> impl std::hash::Hash + use<> {
-        (self.origin.is_some(), self.seal.event, self.until.since(now))
+        (self.origin.is_some(), self.seal.event, self.until.since(now), self.told)
     }
 }

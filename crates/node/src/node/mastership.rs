@@ -47,6 +47,9 @@ impl Node {
     }
 
     pub(super) fn gather(&mut self, from: BrokerId, round: u64, site: SiteId) {
+        if site == self.site && !self.heed_gathering(from) {
+            return;
+        }
         let durable = self.replica.durable.clone();
         let highest = self.replica.highest_n(site);
         self.out.push_back(Output::Send { to: from, message: Message::Gathered { round, durable, highest } });
@@ -97,7 +100,10 @@ impl Node {
             Purpose::Planned { seal, actor }
                 if same
                     && self.seal().is_some_and(|s| s.event == *seal)
-                    && master.is_some_and(|m| candidacy.answered.contains(&m)) =>
+                    && self.knows_highest(&candidacy)
+                    && master.is_some_and(|m| {
+                        candidacy.answered.contains(&m) && candidacy.has_all_of(m, &self.replica.durable)
+                    }) =>
             {
                 let reason = format!("{} handed over", master.map_or_else(String::new, |m| self.broker_name(m)));
                 self.promote(now, PromotionKind::Planned, *actor, None, reason, &candidacy);
@@ -105,14 +111,15 @@ impl Node {
             Purpose::Renewed { reason, by_all } if same && master == Some(self.me) => {
                 let others = self.replica.views.site(self.site).map(|s| s.order.clone()).unwrap_or_default();
                 let all = others.iter().all(|b| *b == self.me || candidacy.answered.contains(b));
-                if all || !by_all {
+                if (all || !by_all) && self.may_take_back(&candidacy) {
                     self.promote(now, PromotionKind::Planned, Actor::System, None, reason.clone(), &candidacy);
                 } else {
                     self.candidacy = None;
                 }
             }
             Purpose::Forced { origin, actor, lost, reason } => {
-                if master == Some(*lost) {
+                let awaited = self.awaited_successor(now).filter(|_| master == Some(self.me));
+                if master == Some(*lost) || awaited == Some(*lost) {
                     self.promote(now, PromotionKind::Forced, *actor, Some(*lost), reason.clone(), &candidacy);
                 } else {
                     let name = master.map_or_else(String::new, |m| self.broker_name(m));

@@ -36,6 +36,8 @@ pub(crate) struct Net {
     pub(crate) no_use: Vec<(BrokerId, SavedViewsError)>,
     /// Disks that never answer: their events are written, and nobody hears of it.
     pub(crate) silent_disks: BTreeSet<BrokerId>,
+    /// What they have not answered.
+    unanswered: Vec<(BrokerId, u64)>,
 }
 
 pub(crate) fn secret(n: u8) -> [u8; 32] {
@@ -63,6 +65,7 @@ impl Net {
             alarms: Vec::new(),
             no_use: Vec::new(),
             silent_disks: BTreeSet::new(),
+            unanswered: Vec::new(),
         };
         let feed = Feed { broker: id(1), incarnation: Incarnation { ordinal: 1, random: 1 } };
         let mut author =
@@ -182,7 +185,9 @@ impl Net {
                     Output::Append { batch, events } => {
                         assert!(events.len() <= hostler_log::limits::GROUP_EVENTS, "the log refuses larger batches");
                         machine.disk.extend(events);
-                        if !self.silent_disks.contains(&broker) {
+                        if self.silent_disks.contains(&broker) {
+                            self.unanswered.push((broker, batch));
+                        } else {
                             todo.push((broker, Input::Appended { batch }));
                         }
                     }
@@ -207,6 +212,15 @@ impl Net {
                     Output::Alarm { code, .. } => self.alarms.push((broker, code)),
                 }
             }
+        }
+    }
+
+    /// A silent disk answers all that it has written, and is silent no more.
+    #[allow(dead_code)] // not in every test file
+    pub(crate) fn disk_answers(&mut self, n: u8) {
+        self.silent_disks.remove(&id(n));
+        for (broker, batch) in self.unanswered.extract_if(.., |(broker, _)| *broker == id(n)).collect::<Vec<_>>() {
+            self.input(broker, Input::Appended { batch });
         }
     }
 

@@ -17,11 +17,7 @@ impl Check for Planned {
     fn healed(&mut self, world: &mut World) -> Result<(), String> {
         // What a master wrote in the future its own resume does not know.
         let held = world.marks.has("event.held");
-        // A handover that is cut in its middle may begin two epochs: the one who hands over goes on after a while, and
-        // the successor has begun. Nobody can prevent that without asking a majority; it is told by an alarm.
-        let cut = world.marks.has("promotion.dual") && world.marks.has("command.not_promoted");
-        let copies =
-            held || cut || world.machines.iter().any(|m| m.is_twin || m.gone) || world.marks.has("disk.restored");
+        let copies = held || world.machines.iter().any(|m| m.is_twin || m.gone) || world.marks.has("disk.restored");
         if copies {
             return Ok(());
         }
