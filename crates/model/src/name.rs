@@ -1,7 +1,9 @@
-//! Validated names: of things that administrators name, and of users.
+//! Validated names: of things that administrators name, and of users. They are copied again and again, so a short one
+//! takes no memory of its own.
 
 use crate::limits;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use smol_str::SmolStr;
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,9 +23,9 @@ pub enum NameError {
 
 /// The name of a broker, a host, a published item and so on: letters, digits, `. _ - ( ) ~`, and spaces inside.
 /// Two names are the same where they differ in case only: see [`Name::key`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Name(SmolStr);
 
 impl Name {
     /// The name as it was written.
@@ -43,11 +45,11 @@ impl Name {
     #[must_use]
     pub fn with_suffix(&self, n: u32) -> Self {
         let suffix = format!("~{n}");
-        let mut base = self.0.clone();
+        let mut base = self.0.to_string();
         while base.len() + suffix.len() > limits::NAME_BYTES {
             base.pop();
         }
-        Self(format!("{}{suffix}", base.trim_end()))
+        Self(format!("{}{suffix}", base.trim_end()).into())
     }
 }
 
@@ -63,7 +65,7 @@ impl FromStr for Name {
         }
         match s.chars().find(|c| !c.is_alphanumeric() && !" ._-()~".contains(*c)) {
             Some(c) => Err(NameError::Character(c)),
-            None => Ok(Self(s.to_string())),
+            None => Ok(Self(s.into())),
         }
     }
 }
@@ -77,7 +79,14 @@ impl TryFrom<String> for Name {
 
 impl From<Name> for String {
     fn from(n: Name) -> Self {
-        n.0
+        n.0.into()
+    }
+}
+
+/// As its text, without the copy that serde's `into` would make.
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -103,9 +112,9 @@ pub enum UserNameError {
 
 /// A user's name, in lower case: hosts and directories differ in whether case matters, so two users must not differ in
 /// case only. `user@domain` is kept whole.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct UserName(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UserName(SmolStr);
 
 impl UserName {
     /// The name.
@@ -132,7 +141,7 @@ impl FromStr for UserName {
                 if lower.len() > limits::USER_NAME_BYTES {
                     return Err(UserNameError::TooLong(lower.len()));
                 }
-                Ok(Self(lower))
+                Ok(Self(lower.into()))
             }
         }
     }
@@ -147,7 +156,14 @@ impl TryFrom<String> for UserName {
 
 impl From<UserName> for String {
     fn from(n: UserName) -> Self {
-        n.0
+        n.0.into()
+    }
+}
+
+/// As its text, without the copy that serde's `into` would make.
+impl Serialize for UserName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
