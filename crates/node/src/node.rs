@@ -27,7 +27,7 @@ use crate::replica::Replica;
 use crate::{AlarmCode, Author, Command, CommandError, Continuity, Heads, Members, Message, Outcome};
 use hostler_events::{Actor, AuthorKey, Frontier, Hash, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, Incarnation, Mono, Now, PublicKey, SiteId, Wall};
-use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
+use hostler_views::{Digests, Loaded, SavedViews, SavedViewsError, Views};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -209,6 +209,7 @@ pub struct Node {
     /// Since when this broker has lacked what others have.
     behind_since: Option<Mono>,
     digest: Option<(Frontier, Hash)>,
+    digests: Digests,
     /// How many events the last checkpoint covers.
     saved_events: u64,
     alarms: Alarms,
@@ -285,6 +286,7 @@ impl Node {
             next_heads: now.mono,
             behind_since: None,
             digest: None,
+            digests: Digests::default(),
             saved_events: 0,
             alarms: Alarms::default(),
             alarms_under: None,
@@ -412,7 +414,7 @@ impl Node {
         match &self.digest {
             Some((at, digest)) if *at == self.replica.folded => *digest,
             _ => {
-                let digest = self.replica.views.digest();
+                let digest = self.digests.of(&self.replica.views);
                 self.digest = Some((self.replica.folded.clone(), digest));
                 digest
             }

@@ -5,7 +5,6 @@
 //! events come in late, [`Views`] is all sites of a farm. [`SavedViews`] are what a start goes on from.
 
 pub mod audit;
-mod digest;
 mod fault;
 mod lane;
 mod loaded;
@@ -16,7 +15,6 @@ mod state;
 mod timeline;
 mod views;
 
-pub use digest::digest_of;
 #[cfg(feature = "planted-faults")]
 pub use fault::Fault;
 pub use lane::{Lane, Note};
@@ -26,6 +24,6 @@ pub use records::{
     User,
 };
 pub use rules::Rules;
-pub use state::State;
+pub use state::{Digests, State, digest_of};
 pub use timeline::{Entry, Timeline};
 pub use views::{SAVED_BYTES, SavedViews, SavedViewsError, Views};

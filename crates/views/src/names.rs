@@ -26,6 +26,11 @@ impl Names {
         self.0.remove(&(kind(thing), name.to_lowercase()));
     }
 
+    /// True where both are one in memory.
+    pub(crate) fn is_same_map(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
     /// What has this name among things of the kind of `like`.
     pub(crate) fn holder(&self, like: Thing, name: &str) -> Option<Thing> {
         self.0.get(&(kind(like), name.to_lowercase())).copied()

@@ -3,9 +3,11 @@
 //! What grows with the farm is in persistent maps: a copy shares all that does not change afterwards, so copying a state,
 //! and comparing it with a copy that was changed a little, takes no longer in a large farm.
 
+mod digest;
 mod fold;
 mod settle;
 
+pub use digest::{Digests, digest_of};
 pub(crate) use settle::decides_mastership;
 
 use crate::names::Names;

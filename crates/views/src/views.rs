@@ -4,9 +4,8 @@ mod saved;
 
 pub use saved::{SAVED_BYTES, SavedViews, SavedViewsError};
 
-use crate::digest::digest_of;
 use crate::fault::Planted;
-use crate::{Founder, Loaded, State, Timeline};
+use crate::{Founder, Loaded, State, Timeline, digest_of};
 use hostler_events::{EventRef, Forks, Hash};
 use hostler_model::{BrokerId, Feed, PublicKey, SiteId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
