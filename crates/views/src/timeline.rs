@@ -13,9 +13,10 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The fewest events between two checkpoints in memory. What comes late is mostly not very late: so the further from the
-/// end, the wider apart.
-const CHECKPOINT_EVERY: usize = 1_000;
+/// The fewest events between two checkpoints in memory: few, since of several brokers that write at once each has what the
+/// others wrote late, by as much as was on the way. It is mostly not very late: so the further from the end, the wider
+/// apart.
+const CHECKPOINT_EVERY: usize = 16;
 /// Checkpoints in memory; where there are more, every second of the older half goes.
 const CHECKPOINTS: usize = 24;
 
