@@ -95,7 +95,7 @@ impl Desk {
                 memory: PerMille(self.rng.random_range(200..600)),
                 logons_in_flight: 0,
             };
-            let report = Box::new(Report {
+            let report = Arc::new(Report {
                 number: self.number,
                 kind: SessionKind::PerUser,
                 hard_cap: if n % 50 == 1 { 0 } else { 200 },

@@ -381,6 +381,7 @@ impl World {
         }
         host.reported_ms = Some(self.ms);
         let id = host.config.host;
+        let report: Arc<Report> = report.into();
         for b in 0..BROKERS {
             self.send(Event::Site(b, SiteInput::Report { host: id, report: report.clone() }));
         }

@@ -280,7 +280,7 @@ impl Handler<AgentSays> for SiteActor {
             return;
         }
         match message {
-            AgentToBroker::Report(report) => self.handle_input(SiteInput::Report { host, report }, ctx),
+            AgentToBroker::Report(report) => self.handle_input(SiteInput::Report { host, report: report.into() }, ctx),
             AgentToBroker::Verdict { seat, verdict } => {
                 self.handle_input(SiteInput::Verdict { host, seat, verdict }, ctx);
             }

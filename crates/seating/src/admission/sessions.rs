@@ -6,7 +6,6 @@ use crate::explanation::Explanation;
 use crate::report::{Origin, Session};
 use hostler_model::limits::{SEAT_HOLD_MS, SESSIONS_PER_HOST};
 use hostler_model::{HostId, Mono, Now, SessionId, TicketId, UserName, Wall};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A session that lives.
@@ -49,23 +48,26 @@ fn same_start(a: Wall, b: Wall) -> bool {
 
 impl Admission {
     pub(super) fn found(&mut self, now: Now, sessions: Vec<FoundSession>) {
-        let mut found = BTreeMap::new();
-        for session in sessions.into_iter().take(SESSIONS_PER_HOST) {
-            found.entry(session.key.clone()).or_insert(session);
+        let mut found = sessions;
+        found.truncate(SESSIONS_PER_HOST);
+        if !found.is_sorted_by(|a, b| a.key < b.key) {
+            found.sort_by(|a, b| a.key.cmp(&b.key));
+            // Of two with one key the first counts.
+            found.dedup_by(|later, first| later.key == first.key);
         }
         self.end_missing(&found);
         let mut unknown = Vec::new();
-        for (key, session) in found {
-            if let Some(live) = self.by_key.get(&key).and_then(|id| self.sessions.get_mut(id)) {
+        for session in found {
+            if let Some(live) = self.by_key.get(&session.key).and_then(|id| self.sessions.get_mut(id)) {
                 if live.session.state != session.state {
                     self.changed = true;
                     live.session.state = session.state;
                     live.awaited_until = None;
                 }
-            } else if let Some(stranger) = self.strangers.get_mut(&key) {
+            } else if let Some(stranger) = self.strangers.get_mut(&session.key) {
                 if now.mono.since(stranger.told_at) >= STRANGER_AGAIN_MS {
                     stranger.told_at = now.mono;
-                    self.outputs.push_back(log_off(&key, stranger));
+                    self.outputs.push_back(log_off(&session.key, stranger));
                 }
             } else {
                 unknown.push(session);
@@ -87,10 +89,12 @@ impl Admission {
         }
     }
 
-    /// Ends what is not found any more.
-    fn end_missing(&mut self, found: &BTreeMap<String, FoundSession>) {
+    /// Ends what is not found any more. What is found comes in the order of its keys.
+    fn end_missing(&mut self, found: &[FoundSession]) {
         let lives = |key: &str, user: &UserName, started: Wall| {
-            found.get(key).is_some_and(|now| now.user == *user && same_start(now.started, started))
+            let place = found.binary_search_by(|now| now.key.as_str().cmp(key)).ok();
+            let now = place.and_then(|place| found.get(place));
+            now.is_some_and(|now| now.user == *user && same_start(now.started, started))
         };
         self.strangers.retain(|key, stranger| lives(key, &stranger.user, stranger.started));
         let ended = self.sessions.values().filter(|live| !lives(&live.key, &live.session.user, live.session.started));

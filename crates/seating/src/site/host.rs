@@ -53,7 +53,7 @@ pub(super) struct Host {
     /// Since when there is no connection, where there was one.
     pub(super) silent_since: Option<Mono>,
     /// Sessions and seats in it are sorted by id.
-    pub(super) report: Option<Box<Report>>,
+    pub(super) report: Option<Arc<Report>>,
     /// Seats offered by this broker that no report shows yet, and when; those that take a new place only.
     pub(super) pending: Vec<(Mono, SeatId)>,
     pub(super) slow_until: Mono,

@@ -26,7 +26,7 @@ pub enum SiteInput {
         /// Its host.
         host: HostId,
         /// The report, unchecked.
-        report: Box<Report>,
+        report: Arc<Report>,
     },
     /// Somebody asks for a place, and this broker decides. Answered by [`SiteOutput::Reply`] in every case.
     Request {

@@ -7,6 +7,7 @@ use crate::host_set::Row;
 use crate::report::{HeldSeat, Origin, Report, Session};
 use hostler_model::{HostId, Mono, Now, SeatId, UserName};
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// How long after an offer a report may still be one that was made before it, in ms. A seat that a later report does not
 /// show is gone.
@@ -26,7 +27,7 @@ struct Changes {
 }
 
 impl Site {
-    pub(super) fn report(&mut self, now: Now, id: HostId, mut report: Box<Report>) {
+    pub(super) fn report(&mut self, now: Now, id: HostId, mut report: Arc<Report>) {
         let Some(row) = self.hosts.row(id) else { return };
         let Some(host) = self.hosts.get_mut(row).filter(|host| host.up) else { return };
         if let Err(error) = report.check() {
@@ -39,8 +40,12 @@ impl Site {
         if report.number <= host.last_number {
             return;
         }
-        report.sessions.sort_unstable_by_key(|s| s.id);
-        report.seats.sort_unstable_by_key(|s| s.seat);
+        // An agent of ours sends them in order.
+        if !(report.sessions.is_sorted_by_key(|s| s.id) && report.seats.is_sorted_by_key(|s| s.seat)) {
+            let report = Arc::make_mut(&mut report);
+            report.sessions.sort_unstable_by_key(|s| s.id);
+            report.seats.sort_unstable_by_key(|s| s.seat);
+        }
         let first = !host.heard_since_up;
         host.last_number = report.number;
         host.heard_at = Some(now.mono);
@@ -48,9 +53,9 @@ impl Site {
         host.refused = None;
         let failed = report.failed_logons;
         let old = host.report.take();
-        let (old_sessions, old_seats) = old.map(|old| (old.sessions, old.seats)).unwrap_or_default();
-        let changes = self.book_sessions(now.mono, row, &old_sessions, &report.sessions);
-        self.book_seats(now.mono, row, &old_seats, &report.seats);
+        let (old_sessions, old_seats) = old.as_ref().map_or((&[][..], &[][..]), |old| (&old.sessions, &old.seats));
+        let changes = self.book_sessions(now.mono, row, old_sessions, &report.sessions);
+        self.book_seats(now.mono, row, old_seats, &report.seats);
         let learning = self.is_learning();
         let slow_ms = self.catalog.policy.slow_start_ms;
         if let Some(host) = self.hosts.get_mut(row) {

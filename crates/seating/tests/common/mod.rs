@@ -144,7 +144,7 @@ impl Desk {
     /// Hands in a report with the next number.
     pub fn report(&mut self, n: u16, report: Report) -> Vec<SiteOutput> {
         self.numbers += 1;
-        let report = Box::new(Report { number: self.numbers, ..report });
+        let report = Arc::new(Report { number: self.numbers, ..report });
         self.input(SiteInput::Report { host: host(n), report })
     }
 

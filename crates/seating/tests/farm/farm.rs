@@ -301,10 +301,11 @@ impl Farm {
                 AdmissionOutput::Taken { result, .. } => took = result.is_ok(),
                 AdmissionOutput::Report(report) => {
                     self.check_report(h, &report);
+                    self.last_report[h] = Some((*report).clone());
+                    let report: Arc<Report> = report.into();
                     for b in 0..self.sites.len() {
                         self.send(Event::Site(b, SiteInput::Report { host: id, report: report.clone() }));
                     }
-                    self.last_report[h] = Some(*report);
                 }
                 AdmissionOutput::Keep(kept) => {
                     let before = self.started_by.insert(kept.seat, kept.session);

@@ -13,6 +13,7 @@ use hostler_seating::report::{Origin, SessionKind, SessionState};
 use hostler_seating::site::SiteInput;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 fn users(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("user{n}")).collect()
@@ -170,7 +171,7 @@ proptest! {
         prop_assert_eq!(report.check().is_ok(), fine);
         let mut desk = common::Desk::new(catalog(1, &["user0"]), &[]);
         desk.input(SiteInput::AgentUp { host: host(1) });
-        desk.input(SiteInput::Report { host: host(1), report: Box::new(report) });
+        desk.input(SiteInput::Report { host: host(1), report: Arc::new(report) });
         let view = desk.site.hosts(at(0).mono).next().unwrap();
         prop_assert_eq!(view.report_age_ms.is_some(), fine);
         prop_assert_eq!(desk.site.sessions().count(), if fine { ids.len() } else { 0 });

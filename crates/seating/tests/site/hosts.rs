@@ -5,6 +5,7 @@ use hostler_model::{PerMille, SeatId, SessionId};
 use hostler_seating::report::{Load, Report, ReportError, SessionState};
 use hostler_seating::seat::NoSeat;
 use hostler_seating::site::{SiteInput, SiteOutput};
+use std::sync::Arc;
 
 use crate::with_sessions;
 use SessionState::Active;
@@ -49,7 +50,7 @@ fn nonsense_reports_are_refused_whole_and_told_once() {
     assert_eq!(desk.site.hosts(at(0).mono).next().unwrap().load, busy(0, 300).load);
     assert_eq!(desk.report(1, bad), [told]);
     // Older than the last one, or from a host that is not connected.
-    let old = Box::new(busy(1, 700));
+    let old = Arc::new(busy(1, 700));
     assert_eq!(desk.input(SiteInput::Report { host: host(1), report: old.clone() }), []);
     assert_eq!(desk.input(SiteInput::Report { host: host(2), report: old }), []);
     assert_eq!(desk.site.hosts(at(0).mono).next().unwrap().load, busy(0, 300).load);

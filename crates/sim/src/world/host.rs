@@ -224,10 +224,7 @@ impl World {
         let id = self.hosts[host].id;
         use hostler_seating::site::SiteInput;
         match body {
-            Body::Report(report) => {
-                let report = Box::new(Report::clone(&report));
-                self.tell_seating(at, SiteInput::Report { host: id, report });
-            }
+            Body::Report(report) => self.tell_seating(at, SiteInput::Report { host: id, report }),
             Body::Verdict { seat, verdict } => self.tell_seating(at, SiteInput::Verdict { host: id, seat, verdict }),
             Body::Taken { logon, result } => self.taken(at, host, logon, result),
             _ => {}
