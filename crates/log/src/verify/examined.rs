@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 /// Events whose signatures are checked together.
-const BATCH: usize = 256;
+const BATCH: usize = 1_024;
 
 /// All readable events of a log, and what is known to be wrong.
 pub struct Examined {
