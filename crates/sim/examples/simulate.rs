@@ -95,11 +95,12 @@ fn run(args: &Args) -> Result<bool> {
         )?;
         let speed = verdict.speed();
         println!(
-            "{} {}: {}, {} ms, {speed}× real time",
+            "{} {}: {}, {} ms, {speed}× real time, digest {}",
             entry.path.display(),
             verdict.seeds,
             verdict.result(),
-            verdict.took_ms
+            verdict.took_ms,
+            verdict.digest.get(..16).unwrap_or_default()
         );
         verdict.failures.iter().for_each(|failure| println!("\n{failure}"));
         verdict.complaint().iter().for_each(|complaint| println!("\n{complaint}\n"));

@@ -125,50 +125,32 @@ pub(crate) enum Undo {
     Replace(usize),
 }
 
-#[derive(Debug)]
-struct Due {
-    at_ms: u64,
-    serial: u64,
-    event: Event,
-}
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at_ms, self.serial) == (other.at_ms, other.serial)
-    }
-}
-
-impl Eq for Due {}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at_ms, self.serial).cmp(&(other.at_ms, other.serial))
-    }
-}
-
 /// What is due, the earliest first; of two at one moment, what was put in first.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    due: BinaryHeap<Reverse<Due>>,
+    /// When, the how manieth, and where it lies: events are large, and a heap moves what is in it.
+    due: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    events: Vec<Option<Event>>,
+    /// Places in `events` with nothing in them.
+    free: Vec<usize>,
     serial: u64,
 }
 
 impl Queue {
     pub(crate) fn push(&mut self, at_ms: u64, event: Event) {
         self.serial += 1;
-        self.due.push(Reverse(Due { at_ms, serial: self.serial, event }));
+        let place = self.free.pop().unwrap_or(self.events.len());
+        match self.events.get_mut(place) {
+            Some(free) => *free = Some(event),
+            None => self.events.push(Some(event)),
+        }
+        self.due.push(Reverse((at_ms, self.serial, place)));
     }
 
     pub(crate) fn pop_until(&mut self, end_ms: u64) -> Option<(u64, Event)> {
-        if self.due.peek().is_none_or(|Reverse(due)| due.at_ms > end_ms) {
-            return None;
-        }
-        self.due.pop().map(|Reverse(due)| (due.at_ms, due.event))
+        let Reverse((at_ms, _, place)) = *self.due.peek().filter(|Reverse((at_ms, ..))| *at_ms <= end_ms)?;
+        self.due.pop();
+        self.free.push(place);
+        Some((at_ms, self.events.get_mut(place)?.take()?))
     }
 }
