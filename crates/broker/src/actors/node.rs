@@ -1,10 +1,13 @@
 //! The broker's actor: the machine of `hostler_node` between its log, its peers and those who give commands.
 
 mod checkpoint;
+mod outbox;
 mod restored;
 mod states;
 
 pub(crate) use checkpoint::SaveViews;
+
+use outbox::Outbox;
 
 use crate::backend::{BrokerNow, LogQuery, Look, Snapshot};
 use crate::farm::members;
@@ -33,6 +36,9 @@ const REFRESH_MS: u64 = 1_000;
 /// How long readers may have to wait for a change that nobody waits to be answered about, in ms: under load a snapshot
 /// then serves many events.
 const PUBLISH_EVERY_MS: u64 = 5;
+/// Messages that are taken in before anything is done about them, at most: under load many events then share a sync, a
+/// message to each of the others, and a snapshot for the readers.
+const TAKEN_AT_ONCE: usize = 256;
 /// What a broker told of its logons counts for so long, in ms.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -100,6 +106,11 @@ struct Appended(u64);
 #[rtype(result = "()")]
 struct Tick;
 
+/// All that waited in the mailbox has been taken in.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Drain;
+
 /// The broker's actor.
 pub(crate) struct NodeActor {
     node: Node,
@@ -112,6 +123,9 @@ pub(crate) struct NodeActor {
     next_token: u64,
     /// Answers that wait until readers see what they are about.
     unpublished: Vec<(u64, Result<Outcome, CommandError>)>,
+    outbox: Outbox,
+    /// Inputs whose outputs have not been looked at yet.
+    taken: usize,
     changed: bool,
     published_at: Option<Instant>,
     /// The state of whose gateways and hosts the roster has the keys.
@@ -151,6 +165,8 @@ impl NodeActor {
             waiting: HashMap::new(),
             next_token: 0,
             unpublished: Vec::new(),
+            outbox: Outbox::default(),
+            taken: 0,
             changed: true,
             published_at: None,
             rostered: Arc::default(),
@@ -171,15 +187,29 @@ impl NodeActor {
         self.shared.clock.now()
     }
 
+    /// What is to be done about it is done when nothing else waits in the mailbox.
     fn handle_input(&mut self, input: Input, ctx: &mut Context<Self>) {
         self.node.handle(self.now(), input);
-        self.drain(ctx);
+        self.taken += 1;
+        if self.taken >= TAKEN_AT_ONCE {
+            self.drain(ctx);
+        } else if self.taken == 1 {
+            ctx.notify(Drain);
+        }
     }
 
     /// Carries out what the machine says, then sets the alarm clock.
     fn drain(&mut self, ctx: &mut Context<Self>) {
+        self.taken = 0;
+        let mut checkpoint = false;
         while let Some(output) = self.node.poll() {
+            checkpoint |= matches!(output, Output::Checkpoint);
             self.carry_out(output, ctx);
+        }
+        self.send_waiting();
+        if checkpoint {
+            // Behind the events that the views cover, which are in the log's queue now.
+            self.save_views(|| ());
         }
         self.changed |= self.overlap.deadline().is_some_and(|at| Instant::now() >= at);
         if self.changed && (!self.unpublished.is_empty() || self.publishing_is_due()) {
@@ -207,12 +237,22 @@ impl NodeActor {
                     fatal("the log takes nothing more: its queue is full or it has stopped");
                 }
             }
-            Output::Send { to, message } => self.send(to, message),
-            Output::SendLog { to, feed, from } => self.send_log(to, feed, from),
+            Output::Send { to, message: message @ hostler_node::Message::Gossip(_) } => self.send(to, message),
+            Output::Send { to, message } => self.outbox.put(to, message),
+            Output::SendLog { to, feed, from } => {
+                self.send_waiting();
+                self.send_log(to, feed, from);
+            }
             Output::Reply { token, result } => self.unpublished.push((token, result)),
             Output::Changed => self.changed = true,
-            Output::Checkpoint => self.save_views(|| ()),
+            Output::Checkpoint => {}
             Output::Alarm { code, text } => warn!(code, "{text}"),
+        }
+    }
+
+    fn send_waiting(&mut self) {
+        for (to, message) in self.outbox.take() {
+            self.send(to, message);
         }
     }
 
@@ -500,6 +540,14 @@ impl Handler<Appended> for NodeActor {
     fn handle(&mut self, Appended(batch): Appended, ctx: &mut Self::Context) {
         self.handle_input(Input::Appended { batch }, ctx);
         self.forget_restored();
+    }
+}
+
+impl Handler<Drain> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
+        self.drain(ctx);
     }
 }
 

@@ -38,7 +38,8 @@ impl NodeActor {
 impl Handler<SaveViews> for NodeActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: SaveViews, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: SaveViews, ctx: &mut Self::Context) -> Self::Result {
+        self.drain(ctx);
         let (done, stored) = oneshot::channel::<()>();
         if self.node.unsaved() > 0 {
             self.save_views(move || drop(done));
