@@ -489,7 +489,8 @@ impl Node {
 
     /// Once it is clear whether the feed goes on, what waited for that is carried out.
     fn settle(&mut self, now: Now) {
-        let members = self.other_members();
+        // Asked for after every input, and of no interest once it is settled.
+        let members = if self.continuity.is_asking() { self.other_members() } else { BTreeSet::new() };
         let settled = self.continuity.settle(now.mono, &members);
         self.look_at_standing(now);
         if settled {

@@ -216,10 +216,10 @@ impl Node {
         let site = self.replica.views.site(self.site);
         let main = self.replica.views.main();
         let automatic = main.and_then(SettingKey::automatic_after_ms).is_some();
-        let voters: BTreeSet<BrokerId> = mastership.voters.iter().copied().collect();
-        let changed = site.map(active).is_some_and(|a| a.into_iter().collect::<BTreeSet<_>>() != voters);
+        let voters = || mastership.voters.iter().copied().collect::<BTreeSet<BrokerId>>();
+        let changed = || site.map(active).is_some_and(|a| a.into_iter().collect::<BTreeSet<_>>() != voters());
         let forgotten = self.fenced > own && self.fenced > self.epoch();
-        let purpose = if automatic && changed && self.master().is_some() {
+        let purpose = if automatic && changed() && self.master().is_some() {
             Purpose::Renewed { reason: "the list of voters changed".to_string(), by_all: false }
         } else if forgotten {
             let reason = format!("members have seen epoch {}, which is in no log any more", self.fenced.n);

@@ -39,8 +39,11 @@ impl Node {
     /// a member's. It believes the broker that it takes for the master, or all of them; another one may just not have
     /// heard of it yet.
     fn is_shut_out(&self) -> bool {
+        if self.refused_by.is_empty() {
+            return false;
+        }
         let others = self.other_members();
-        if self.refused_by.is_empty() || others.is_empty() {
+        if others.is_empty() {
             // A new member that has not got the log yet knows no others.
             return false;
         }
