@@ -1,8 +1,7 @@
 //! Keeps the list of brokers: judges the lists that they send, writes the one that counts to disk, and sees to it that
 //! every broker on it has a link.
 
-use crate::actor_thread::ActorThread;
-use crate::broker_link::{BrokerLink, MAILBOX, Offer, SessionOptions};
+use crate::broker_link::{BrokerLink, Offer, SessionOptions};
 use crate::brokers::{Brokers, LinkHandle, LinkStatus};
 use crate::kept_list::{KeptList, Verdict};
 use crate::metrics::{Metrics, count};
@@ -19,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// Lists that wait to be judged.
 pub(crate) const OFFERS: usize = 64;
-/// How often brokers are told how much this gateway carries, and dead actors are started again, in ms.
+/// How often brokers are told how much this gateway carries, and dead links are started again, in ms.
 const ROUND_MS: u64 = 5_000;
 
 /// What the keeper needs.
@@ -29,7 +28,6 @@ pub(crate) struct Keeper {
     pub(crate) roster: Arc<Roster>,
     pub(crate) brokers: Arc<Brokers>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) actors: Arc<ActorThread>,
     pub(crate) dialer: Arc<Dialer>,
     pub(crate) runtime: Handle,
     pub(crate) epoch: watch::Sender<Epoch>,
@@ -92,9 +90,9 @@ impl Keeper {
         self.roster.set(MemberRole::Broker, brokers.iter().map(|b| (b.key, b.id.0)));
         let links = self.brokers.links();
         let kept_or_new = |entry: &BrokerEntry| {
-            let same = |l: &&LinkHandle| l.id == entry.id && l.access == entry.addresses.access && l.link.connected();
+            let same = |l: &&LinkHandle| l.id == entry.id && l.access == entry.addresses.access && l.link.runs();
             match links.iter().find(same) {
-                Some(link) => LinkHandle { name: entry.name.clone(), enabled: entry.enabled, ..link.clone() },
+                Some(link) => LinkHandle { enabled: entry.enabled, ..link.clone() },
                 None => self.start_link(entry),
             }
         };
@@ -111,16 +109,8 @@ impl Keeper {
             offers: self.offers.clone(),
             _alive: self.alive.clone(),
         };
-        let (runtime, brokers, its_status) = (self.runtime.clone(), self.brokers.clone(), status.clone());
-        let link = self.actors.spawn(MAILBOX, move |_| BrokerLink::new(options, runtime, brokers, its_status));
-        LinkHandle {
-            id: entry.id,
-            name: entry.name.clone(),
-            access: entry.addresses.access.clone(),
-            enabled: entry.enabled,
-            link,
-            status,
-        }
+        let link = BrokerLink::start(options, &self.runtime, self.brokers.clone(), status.clone());
+        LinkHandle { id: entry.id, access: entry.addresses.access.clone(), enabled: entry.enabled, link, status }
     }
 
     fn round(&mut self) {
@@ -128,11 +118,11 @@ impl Keeper {
         let connections = u32::try_from(carrying).unwrap_or(u32::MAX);
         let links = self.brokers.links();
         for link in links.iter().filter(|l| l.status.is_live()) {
-            self.brokers.tell(link.id, GatewayToBroker::Load { connections });
+            link.link.tell(&GatewayToBroker::Load { connections });
         }
-        // A panic ends an actor, and nothing but this starts it again.
-        if links.iter().any(|l| !l.link.connected()) {
-            tracing::error!("a link's actor had ended; starting it again");
+        // A panic ends a session, and nothing but this starts it again.
+        if links.iter().any(|l| !l.link.runs()) {
+            tracing::error!("a link's session had ended; starting it again");
             self.apply();
         }
     }

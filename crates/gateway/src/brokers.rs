@@ -1,10 +1,9 @@
 //! Asking the brokers of the site: one of those that are connected, in turn, and another one when it does not answer.
 //! Who the brokers are is the `broker_keeper`'s; a link to one is a `broker_link`.
 
-use crate::broker_link::{BrokerLink, Outcome, Reply, Request, Tell};
+use crate::broker_link::{BrokerLink, Outcome, Reply};
 use crate::metrics::{Metrics, count};
-use actix::Addr;
-use hostler_model::{Address, BrokerId, HostId, Name, limits};
+use hostler_model::{Address, BrokerId, HostId, limits};
 use hostler_seating::seat::NoSeat;
 use hostler_wire::messages::gateway::{GatewayToBroker, Route, TurnedAway};
 use std::net::IpAddr;
@@ -57,7 +56,7 @@ pub(crate) enum Undecided {
     Busy(usize, TurnedAway),
 }
 
-/// What is known about a link from outside of its actor.
+/// What is known about a link without locking it.
 #[derive(Default)]
 pub(crate) struct LinkStatus {
     live: AtomicBool,
@@ -93,10 +92,9 @@ impl LinkStatus {
 #[derive(Clone)]
 pub(crate) struct LinkHandle {
     pub(crate) id: BrokerId,
-    pub(crate) name: Name,
     pub(crate) access: Address,
     pub(crate) enabled: bool,
-    pub(crate) link: Addr<BrokerLink>,
+    pub(crate) link: Arc<BrokerLink>,
     pub(crate) status: Arc<LinkStatus>,
 }
 
@@ -151,18 +149,16 @@ impl Brokers {
     }
 
     /// Tells a broker something, if it is connected and not busy; nobody waits for it.
-    pub(crate) fn tell(&self, broker: BrokerId, message: GatewayToBroker) {
-        if let Some(to) = self.links().iter().find(|l| l.id == broker)
-            && to.link.try_send(Tell(message)).is_err()
-        {
-            tracing::debug!(broker = %to.name, "a message to a broker was dropped: its link is busy or gone");
+    pub(crate) fn tell(&self, broker: BrokerId, message: &GatewayToBroker) {
+        if let Some(to) = self.links().iter().find(|l| l.id == broker) {
+            to.link.tell(message);
         }
     }
 
     /// Asks until a broker has decided. One that does not answer in time is not given up: whoever decides first counts,
     /// and a seat that nobody takes expires. One that says that it works on it is waited for.
     pub(crate) async fn decide(&self, ask: Ask) -> Result<(BrokerId, Result<Route, TurnedAway>), Undecided> {
-        let (ask, begin) = (Arc::new(ask), Instant::now());
+        let begin = Instant::now();
         let latest = begin + Duration::from_millis(WORKING_MS);
         let mut deadline = begin + Duration::from_millis(DECISION_MS);
         let (sender, mut replies) = mpsc::channel(REPLIES);
@@ -173,13 +169,8 @@ impl Brokers {
             match if works { None } else { self.next(&asked) } {
                 Some(next) => {
                     asked.push(next.id);
-                    match next.link.try_send(Request { ask: ask.clone(), replies: sender.clone() }) {
-                        Ok(()) => owing.push(Owing { broker: next.id, status: next.status, works: false }),
-                        Err(_) => {
-                            busy = Some(TurnedAway::Busy);
-                            continue;
-                        }
-                    }
+                    next.link.request(&ask, &sender);
+                    owing.push(Owing { broker: next.id, status: next.status, works: false });
                 }
                 None if owing.is_empty() => {
                     if let Some(last) = busy {
@@ -201,9 +192,11 @@ impl Brokers {
                         deadline = deadline.min(Instant::now() + Duration::from_millis(DECISION_MS));
                     }
                     match outcome {
-                        // Another broker may be able to do what this one can't.
-                        Outcome::Decided(Err(why)) if is_passing(&why) => busy = Some(why),
-                        Outcome::Decided(result) => return Ok((broker, result)),
+                        Outcome::Decided(result) => match *result {
+                            // Another broker may be able to do what this one can't.
+                            Err(why) if is_passing(&why) => busy = Some(why),
+                            result => return Ok((broker, result)),
+                        },
                         // It may come back, and then it may be asked again.
                         Outcome::Lost => asked.retain(|id| *id != broker),
                         Outcome::Working => {}

@@ -180,7 +180,7 @@ impl Visit {
         tracing::warn!(%host, %address, %error, "a host can't be reached from here");
         if let Some(goal) = &self.goal {
             let message = GatewayToBroker::Unreachable { host: route.host, seat: route.seat };
-            shared.brokers.tell(goal.broker, message);
+            shared.brokers.tell(goal.broker, &message);
         }
     }
 

@@ -1,6 +1,5 @@
 //! Putting a gateway together, and taking it apart again in order.
 
-use crate::actor_thread::{ActorThread, ActorThreadError};
 use crate::broker_keeper::{Keeper, OFFERS};
 use crate::brokers::Brokers;
 use crate::config::{GatewayConfig, GatewayLimits};
@@ -58,9 +57,6 @@ pub enum GatewayError {
     /// The socket towards the brokers.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The actors' thread.
-    #[error(transparent)]
-    ActorThread(#[from] ActorThreadError),
 }
 
 /// Runs a gateway until `shutdown` is done, and then for as long as its connections take, 10 s at most. Must be called
@@ -87,7 +83,6 @@ pub struct Gateway {
     dialer: Arc<Dialer>,
     rotating: Option<AbortHandle>,
     sessions: mpsc::Receiver<()>,
-    actors: Option<Arc<ActorThread>>,
 }
 
 impl Gateway {
@@ -111,7 +106,6 @@ impl Gateway {
             runtime: runtime.clone(),
         };
         let dialer = Arc::new(Dialer::open(options, None)?);
-        let actors = Arc::new(ActorThread::start()?);
         let metrics = Arc::new(Metrics::default());
         let brokers = Arc::new(Brokers::new(metrics.clone()));
         let (offers, offered) = mpsc::channel(OFFERS);
@@ -121,7 +115,6 @@ impl Gateway {
             roster,
             brokers: brokers.clone(),
             metrics: metrics.clone(),
-            actors: actors.clone(),
             dialer: dialer.clone(),
             runtime: runtime.clone(),
             epoch: watch::Sender::new(kept.epoch),
@@ -151,8 +144,7 @@ impl Gateway {
         if let Some(advertised) = advertised {
             tracing::info!(gateway = %id.short(), address = %advertised, "clients are told to connect here");
         }
-        let actors = Some(actors);
-        Ok(Self { addresses, listeners, keeper, brokers, metrics, places, stopped, dialer, rotating, sessions, actors })
+        Ok(Self { addresses, listeners, keeper, brokers, metrics, places, stopped, dialer, rotating, sessions })
     }
 
     /// Where it takes clients, with the ports that the system chose.
@@ -199,15 +191,8 @@ impl Gateway {
     async fn leave_brokers(&mut self) {
         self.keeper.abort();
         let _ = (&mut self.keeper).await;
-        // With their addresses the actors end, and with them their sessions.
+        // With the links their sessions end.
         self.brokers.set_links(Vec::new());
-        if let Some(actors) = self.actors.take() {
-            // It waits for its thread, which must not hold up this one.
-            let ended = tokio::task::spawn_blocking(move || drop(actors)).await;
-            if let Err(error) = ended {
-                tracing::debug!(%error, "the actors' thread did not end in order");
-            }
-        }
         let _ = timeout(Duration::from_millis(END_MS), self.sessions.recv()).await;
         self.dialer.close().await;
     }

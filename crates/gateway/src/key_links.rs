@@ -1,6 +1,5 @@
 //! The gateway's links, as whoever looks after its key sees them.
 
-use crate::broker_link::ReplaceKey;
 use crate::brokers::Brokers;
 use hostler_model::PublicKey;
 use hostler_wire::KeyLinks;
@@ -12,7 +11,7 @@ use tokio::time::timeout;
 /// How long a broker may take to answer, in ms: it asks other brokers' disks.
 const ANSWER_MS: u64 = 5_000;
 
-/// Through the actors of the links.
+/// Through the first link that is up.
 pub(crate) struct GatewayLinks(pub(crate) Arc<Brokers>);
 
 impl KeyLinks for GatewayLinks {
@@ -25,7 +24,7 @@ impl KeyLinks for GatewayLinks {
         let links = self.0.links();
         let link = links.iter().find(|l| l.status.is_live()).ok_or_else(unanswered)?;
         let (answer, answered) = oneshot::channel();
-        link.link.send(ReplaceKey { key, proof, answer }).await.map_err(|_| unanswered())?;
+        link.link.replace_key(key, proof, answer);
         match timeout(Duration::from_millis(ANSWER_MS), answered).await {
             Ok(Ok(result)) => result,
             _ => Err(unanswered()),

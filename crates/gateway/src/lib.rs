@@ -2,12 +2,11 @@
 //!
 //! The way of a connection: `listener` takes it, `connection` reads its first packet and asks `brokers`, the
 //! broker's answer names a host, and [`splice`] carries the rest. Beside that way: `broker_keeper` keeps the list of
-//! brokers and one `broker_link` actor for each.
+//! brokers and one `broker_link` for each.
 //!
 //! What must not be here: who may use what, which host is best, whose session is where. A gateway knows nothing about
 //! users, keeps nothing but the list of brokers, and reads nothing behind a connection's first packet.
 
-mod actor_thread;
 mod broker_keeper;
 mod broker_link;
 mod brokers;
@@ -23,7 +22,6 @@ mod open_files;
 mod places;
 pub mod splice;
 
-pub use actor_thread::ActorThreadError;
 pub use config::{GatewayConfig, GatewayLimits};
 pub use gateway::{Gateway, GatewayError, run};
 pub use kept_list::KeptListError;

@@ -1,16 +1,14 @@
 //! Connecting to one broker, again and again, and receiving what it says.
 
-use super::{Answer, BrokerLink, Down, KeyReplaced, Up, Working};
+use super::BrokerLink;
 use crate::kept_list::Verdict;
-use actix::dev::{MessageResponse, ToEnvelope};
-use actix::{Actor, Handler, Message, WeakAddr};
 use hostler_model::{Epoch, GatewayId};
 use hostler_wire::messages::gateway::{BrokerToGateway, GatewayToBroker};
 use hostler_wire::messages::roster::{BrokerEntry, BrokerList};
 use hostler_wire::{CloseReason, DialError, Dialer, LinkError, Typed, TypedRecvError, TypedSendError};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -63,20 +61,19 @@ enum SessionError {
     Stopping,
 }
 
-/// Ends when the actor does.
-pub(super) async fn run(options: SessionOptions, actor: WeakAddr<BrokerLink>) {
+/// Runs until it is aborted: the link holds it, and it does not hold the link.
+pub(super) async fn run(options: SessionOptions, link: Weak<BrokerLink>) {
     let broker = options.broker.name.clone();
     let (mut backoff_ms, mut told) = (BACKOFF_FIRST_MS, String::new());
     loop {
         let error = match connect(&options).await {
-            Ok((link, welcome)) => {
+            Ok((stream, welcome)) => {
                 (backoff_ms, told) = (BACKOFF_FIRST_MS, String::new());
-                let peer = link.connection().peer().clone();
+                let peer = stream.connection().peer().clone();
                 tracing::info!(%broker, %peer, version = ?welcome.version, "connected to a broker");
-                let ended = serve(&options, &actor, link, welcome.list).await;
-                if deliver(&actor, Down).await.is_err() {
-                    return;
-                }
+                let ended = serve(&options, &link, stream, welcome.list).await;
+                let Some(link) = link.upgrade() else { return };
+                link.down();
                 ended
             }
             Err(e) => e,
@@ -107,18 +104,18 @@ struct Welcome {
     list: BrokerList,
 }
 
-type GatewayLink = Typed<GatewayToBroker, BrokerToGateway>;
+type GatewayStream = Typed<GatewayToBroker, BrokerToGateway>;
 
-async fn connect(options: &SessionOptions) -> Result<(GatewayLink, Welcome), SessionError> {
+async fn connect(options: &SessionOptions) -> Result<(GatewayStream, Welcome), SessionError> {
     let broker = &options.broker;
     let connection = options.dialer.connect(&broker.addresses.access, broker.id).await?;
-    let mut link = GatewayLink::from(connection.open_link().await?);
+    let mut stream = GatewayStream::from(connection.open_link().await?);
     let version = env!("CARGO_PKG_VERSION").to_string();
     let epoch = *options.epoch.borrow();
-    link.try_send(&GatewayToBroker::Hello { version, gateway: options.gateway, epoch })?;
+    stream.try_send(&GatewayToBroker::Hello { version, gateway: options.gateway, epoch })?;
     let peer = connection.peer().clone();
-    match timeout(Duration::from_millis(WELCOME_MS), link.recv()).await {
-        Ok(Ok(Some(BrokerToGateway::Welcome { version, brokers }))) => Ok((link, Welcome { version, list: brokers })),
+    match timeout(Duration::from_millis(WELCOME_MS), stream.recv()).await {
+        Ok(Ok(Some(BrokerToGateway::Welcome { version, brokers }))) => Ok((stream, Welcome { version, list: brokers })),
         Ok(Ok(Some(_))) => {
             connection.close(CloseReason::BadMessage);
             Err(SessionError::Unexpected(peer))
@@ -129,35 +126,35 @@ async fn connect(options: &SessionOptions) -> Result<(GatewayLink, Welcome), Ses
     }
 }
 
-/// Receives until the link ends, and says why it did.
+/// Receives until the stream ends, and says why it did.
 async fn serve(
     options: &SessionOptions,
-    actor: &WeakAddr<BrokerLink>,
-    mut link: GatewayLink,
+    link: &Weak<BrokerLink>,
+    mut stream: GatewayStream,
     list: BrokerList,
 ) -> SessionError {
-    let peer = link.connection().peer().clone();
+    let peer = stream.connection().peer().clone();
     let step: Result<(), SessionError> = async {
-        deliver(actor, Up(link.sender.clone())).await?;
-        offer(options, &link, list).await?;
+        alive(link)?.up(stream.sender.clone());
+        offer(options, &stream, list).await?;
         loop {
-            match link.recv().await? {
-                Some(BrokerToGateway::Answer { request, result }) => deliver(actor, Answer { request, result }).await?,
-                Some(BrokerToGateway::Working { request }) => deliver(actor, Working(request)).await?,
+            match stream.recv().await? {
+                Some(BrokerToGateway::Answer { request, result }) => alive(link)?.answer(request, result),
+                Some(BrokerToGateway::Working { request }) => alive(link)?.working(request),
                 Some(BrokerToGateway::KeyReplaced { request, epoch, result }) => {
                     let seen = *options.epoch.borrow();
                     let result = if epoch < seen {
                         tracing::warn!(%peer, %epoch, %seen, "refused another key: it comes under a lower epoch");
-                        link.send(&GatewayToBroker::Fenced { epoch: seen }).await?;
+                        stream.send(&GatewayToBroker::Fenced { epoch: seen }).await?;
                         Err("the broker has not heard of the present mastership".to_string())
                     } else {
                         result
                     };
-                    deliver(actor, KeyReplaced { request, result }).await?;
+                    alive(link)?.key_replaced(request, result);
                 }
-                Some(BrokerToGateway::Brokers(list)) => offer(options, &link, list).await?,
+                Some(BrokerToGateway::Brokers(list)) => offer(options, &stream, list).await?,
                 Some(BrokerToGateway::Welcome { .. }) => {
-                    link.connection().close(CloseReason::BadMessage);
+                    stream.connection().close(CloseReason::BadMessage);
                     return Err(SessionError::Unexpected(peer.clone()));
                 }
                 None => return Err(SessionError::Finished(peer.clone())),
@@ -168,27 +165,19 @@ async fn serve(
     step.err().unwrap_or(SessionError::Finished(peer))
 }
 
-/// Hands a list to the keeper. A superseded master's is refused, and the refusal carries what this gateway has seen.
-async fn offer(options: &SessionOptions, link: &GatewayLink, list: BrokerList) -> Result<(), SessionError> {
-    let (verdict, judged) = oneshot::channel();
-    let offer = Offer { from: link.connection().peer().clone(), list, verdict };
-    options.offers.send(offer).await.map_err(|_| SessionError::Stopping)?;
-    match judged.await.map_err(|_| SessionError::Stopping)? {
-        Verdict::Fenced(epoch) => Ok(link.send(&GatewayToBroker::Fenced { epoch }).await?),
-        Verdict::Taken | Verdict::Same | Verdict::Empty => Ok(()),
-    }
+fn alive(link: &Weak<BrokerLink>) -> Result<Arc<BrokerLink>, SessionError> {
+    link.upgrade().ok_or(SessionError::Stopping)
 }
 
-/// Waits for room in the actor's mailbox; that slows down this one broker only.
-async fn deliver<M>(actor: &WeakAddr<BrokerLink>, message: M) -> Result<(), SessionError>
-where
-    M: Message<Result = ()> + Send + 'static,
-    BrokerLink: Handler<M>,
-    <BrokerLink as Handler<M>>::Result: MessageResponse<BrokerLink, M>,
-    <BrokerLink as Actor>::Context: ToEnvelope<BrokerLink, M>,
-{
-    let actor = actor.upgrade().ok_or(SessionError::Stopping)?;
-    actor.send(message).await.map_err(|_| SessionError::Stopping)
+/// Hands a list to the keeper. A superseded master's is refused, and the refusal carries what this gateway has seen.
+async fn offer(options: &SessionOptions, stream: &GatewayStream, list: BrokerList) -> Result<(), SessionError> {
+    let (verdict, judged) = oneshot::channel();
+    let offer = Offer { from: stream.connection().peer().clone(), list, verdict };
+    options.offers.send(offer).await.map_err(|_| SessionError::Stopping)?;
+    match judged.await.map_err(|_| SessionError::Stopping)? {
+        Verdict::Fenced(epoch) => Ok(stream.send(&GatewayToBroker::Fenced { epoch }).await?),
+        Verdict::Taken | Verdict::Same | Verdict::Empty => Ok(()),
+    }
 }
 
 #[cfg(test)]
