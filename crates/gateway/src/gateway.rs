@@ -10,7 +10,7 @@ use crate::listener::{Door, listen};
 use crate::metrics::Metrics;
 use crate::open_files::room_for_connections;
 use crate::places::Places;
-use crate::splice::PipePool;
+use crate::splice::{PipePool, prepare};
 use hostler_wire::{Dialer, EndpointError, EndpointOptions, Roster, Service, rotate};
 use std::io;
 use std::net::SocketAddr;
@@ -236,6 +236,7 @@ async fn bind(at: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpListener)>, Gatew
     for &at in at {
         let bound = async {
             let socket = TcpListener::bind(at).await?;
+            prepare(&socket)?;
             Ok((socket.local_addr()?, socket))
         };
         sockets.push(bound.await.map_err(|source| GatewayError::Listen { at, source })?);

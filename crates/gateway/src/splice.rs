@@ -1,21 +1,30 @@
 //! Carrying bytes between a client and a host, both ways at once, without looking at them.
 //!
-//! The kernel moves them: `splice(2)` from one socket into a pipe and on into the other. A pipe is borrowed for as long
-//! as there is something to carry and given back before waiting, so an idle connection costs two sockets and a task.
+//! What a side says in a few words goes through this process's stack: two calls of the system. Where there is more, the
+//! kernel moves it: `splice(2)` from one socket into a pipe and on into the other. A pipe is borrowed for as long as
+//! there is something to carry and given back before waiting, so an idle connection costs two sockets and a task.
 //! Who is connected with whom, and why, is decided before this and must not be known here.
 
 mod pipe;
 mod socket;
 
 pub use pipe::PipePool;
+pub use socket::prepare;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::io::Interest;
+use std::task::{Poll, ready};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 
+/// Less than this is copied, since that costs less than a pipe, in bytes.
+const FEW_BYTES: usize = 4 * 1024;
 /// What is carried at once where `splice(2)` can't be used, in bytes.
 const COPY_BYTES: usize = 64 * 1024;
 
@@ -59,16 +68,17 @@ pub struct Relayed {
 }
 
 /// Carries bytes between the two until both have ended, or one breaks; then both are closed. One side's end of sending
-/// is passed on, and the other may go on sending.
+/// is passed on, and the other may go on sending. Both should have been [prepared](prepare).
 ///
 /// To stop earlier, drop the future: that closes both, too.
-pub async fn relay(client: TcpStream, host: TcpStream, pipes: &PipePool) -> Relayed {
+pub async fn relay(mut client: TcpStream, mut host: TcpStream, pipes: &PipePool) -> Relayed {
     let (to_host, to_client) = (AtomicU64::new(0), AtomicU64::new(0));
-    let (c, h) = (Half { stream: &client, side: Side::Client }, Half { stream: &host, side: Side::Host });
+    let ((from_client, client), (from_host, host)) = (client.split(), host.split());
+    let (c, h) =
+        (Half { stream: client.as_ref(), side: Side::Client }, Half { stream: host.as_ref(), side: Side::Host });
     let both = async {
-        c.prepare()?;
-        h.prepare()?;
-        tokio::try_join!(carry(c, h, pipes, &to_host), carry(h, c, pipes, &to_client)).map(|_| ())
+        tokio::try_join!(carry(from_client, c, h, pipes, &to_host), carry(from_host, h, c, pipes, &to_client))
+            .map(|_| ())
     };
     // In this order: what a side sent before it broke is still carried, unless the other side doesn't take it.
     let end = tokio::select! {
@@ -90,10 +100,6 @@ struct Half<'a> {
 impl Half<'_> {
     fn error(self, error: io::Error) -> RelayError {
         RelayError { side: self.side, error }
-    }
-
-    fn prepare(self) -> Result<(), RelayError> {
-        socket::prepare(self.stream).map_err(|e| self.error(e))
     }
 
     async fn readable(self) -> Result<(), RelayError> {
@@ -123,6 +129,8 @@ impl Half<'_> {
 enum Pause {
     /// Nothing to read for now.
     Idle,
+    /// There is more than a little to read.
+    Much,
     /// The sender has ended.
     End,
     /// `splice(2)` doesn't work here; nothing was read.
@@ -130,19 +138,80 @@ enum Pause {
 }
 
 /// One direction, to its end.
-async fn carry(from: Half<'_>, to: Half<'_>, pipes: &PipePool, carried: &AtomicU64) -> Result<(), RelayError> {
+async fn carry(
+    mut reads: ReadHalf<'_>,
+    from: Half<'_>,
+    to: Half<'_>,
+    pipes: &PipePool,
+    carried: &AtomicU64,
+) -> Result<(), RelayError> {
+    let mut much = false;
     loop {
-        from.readable().await?;
-        let pause = match pipes.take() {
-            Some(pipe) => carry_by_pipe(from, to, pipe, carried).await?,
-            None => carry_by_copy(from, to, carried).await?,
+        let before = carried.load(Ordering::Relaxed);
+        let pause = if much {
+            from.readable().await?;
+            match pipes.take() {
+                Some(pipe) => carry_by_pipe(from, to, pipe, carried).await?,
+                None => carry_by_copy(from, to, carried).await?,
+            }
+        } else {
+            carry_few(&mut reads, from, to, carried).await?
         };
         match pause {
-            Pause::Idle => {}
+            // Whoever sent much sends more, most likely.
+            Pause::Idle => much = carried.load(Ordering::Relaxed) - before >= FEW_BYTES as u64,
+            Pause::Much => much = true,
             Pause::End => return to.end_sending(),
             Pause::NoSplice => pipes.stop_splicing(),
         }
     }
+}
+
+/// What comes next, where it is little; only while it is handed on it is in this process.
+async fn carry_few(
+    reads: &mut ReadHalf<'_>,
+    from: Half<'_>,
+    to: Half<'_>,
+    carried: &AtomicU64,
+) -> Result<Pause, RelayError> {
+    let (pause, rest) = poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); FEW_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *reads).poll_read(cx, &mut buffer)).map_err(|e| from.error(e))?;
+        let pause = match buffer.filled().len() {
+            0 => return Poll::Ready(Ok((Pause::End, Vec::new()))),
+            FEW_BYTES => Pause::Much,
+            _ => Pause::Idle,
+        };
+        let sent = match to.stream.try_write(buffer.filled()) {
+            Ok(sent) => sent,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(e) => return Poll::Ready(Err(to.error(e))),
+        };
+        carried.fetch_add(sent as u64, Ordering::Relaxed);
+        Poll::Ready(Ok((pause, buffer.filled().get(sent..).unwrap_or_default().to_vec())))
+    })
+    .await?;
+    send(to, &rest, carried).await?;
+    Ok(pause)
+}
+
+/// Waits until all of it is sent.
+async fn send(to: Half<'_>, mut bytes: &[u8], carried: &AtomicU64) -> Result<(), RelayError> {
+    while !bytes.is_empty() {
+        to.stream.writable().await.map_err(|e| to.error(e))?;
+        match to.stream.try_write(bytes) {
+            Ok(0) => return Err(to.error(io::ErrorKind::WriteZero.into())),
+            Ok(sent) => {
+                carried.fetch_add(sent as u64, Ordering::Relaxed);
+                bytes = bytes.get(sent..).unwrap_or_default();
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(to.error(e)),
+        }
+        tokio::task::consume_budget().await;
+    }
+    Ok(())
 }
 
 /// Everything that is there to read. The pipe is always empty before it is filled: so "would block" on filling it can
@@ -173,25 +242,13 @@ async fn carry_by_pipe(
 async fn carry_by_copy(from: Half<'_>, to: Half<'_>, carried: &AtomicU64) -> Result<Pause, RelayError> {
     let mut buffer = vec![0; COPY_BYTES];
     loop {
-        let mut rest = match from.stream.try_read(&mut buffer) {
+        let read = match from.stream.try_read(&mut buffer) {
             Ok(0) => return Ok(Pause::End),
-            Ok(n) => &buffer[..n],
+            Ok(n) => buffer.get(..n).unwrap_or_default(),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
             Err(e) => return Err(from.error(e)),
         };
-        while !rest.is_empty() {
-            to.stream.writable().await.map_err(|e| to.error(e))?;
-            match to.stream.try_write(rest) {
-                Ok(0) => return Err(to.error(io::ErrorKind::WriteZero.into())),
-                Ok(sent) => {
-                    carried.fetch_add(sent as u64, Ordering::Relaxed);
-                    rest = &rest[sent..];
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) => return Err(to.error(e)),
-            }
-            tokio::task::consume_budget().await;
-        }
+        send(to, read, carried).await?;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dialling a host that a broker named.
 
+use crate::splice::prepare;
 use hostler_model::Address;
 use std::io;
 use std::time::Duration;
@@ -15,7 +16,7 @@ pub(crate) const DIAL_MS: u64 = 2_000;
 pub(super) async fn reach(address: &Address, bytes: &[u8]) -> io::Result<TcpStream> {
     let reached = async {
         let mut host = TcpStream::connect((address.host(), address.port())).await?;
-        host.set_nodelay(true)?;
+        prepare(&host)?;
         host.write_all(bytes).await?;
         Ok(host)
     };

@@ -11,10 +11,14 @@ pub(super) const KEEPALIVE_INTERVAL_S: i32 = 15;
 /// After how many unanswered ones the connection is broken: two minutes in all.
 pub(super) const KEEPALIVE_PROBES: i32 = 4;
 
-/// Notice ends that vanished, and don't hold small packets back: keys and mouse moves are small.
-pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+/// Has the system notice ends that vanished, and not hold small packets back: keys and mouse moves are small. What a
+/// listening socket is told counts for all connections that come to it (tcp(7)).
+///
+/// # Errors
+/// Where the system does not take it.
+pub fn prepare(socket: &impl AsRawFd) -> io::Result<()> {
     for (level, option, value) in [
+        (libc::IPPROTO_TCP, libc::TCP_NODELAY, 1),
         (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
         (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, KEEPALIVE_IDLE_S),
         (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S),
@@ -22,8 +26,8 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     ] {
         let bytes = size_of::<i32>() as libc::socklen_t;
         let value: *const i32 = &value;
-        // SAFETY: the stream's descriptor is open, and the value lives until the call is over.
-        check(unsafe { libc::setsockopt(stream.as_raw_fd(), level, option, value.cast(), bytes) })?;
+        // SAFETY: the socket's descriptor is open, and the value lives until the call is over.
+        check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value.cast(), bytes) })?;
     }
     Ok(())
 }

@@ -245,9 +245,11 @@ async fn idle_connections_cost_nothing() {
 }
 
 #[tokio::test]
-async fn sockets_are_prepared() {
-    let (_far, near) = connection().await;
-    socket::prepare(&near).unwrap();
+async fn connections_to_a_prepared_socket_are_prepared() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    prepare(&listener).unwrap();
+    let _far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (near, _) = listener.accept().await.unwrap();
     for (level, option, want) in [
         (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
         (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, socket::KEEPALIVE_IDLE_S),
