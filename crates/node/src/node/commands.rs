@@ -7,7 +7,7 @@ use crate::pending::{Forwarded, Origin, Parked, Storing};
 use crate::{Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::Resumed;
 use hostler_events::{Actor, Class, Event, EventRef, StoredEvent};
-use hostler_model::{BrokerId, Epoch, Now, limits};
+use hostler_model::{BrokerId, Epoch, Now};
 use rand::Rng;
 
 /// How long a command waits before it is tried again, in ms.
@@ -138,13 +138,7 @@ impl Node {
         command: &Command,
         events: &mut Vec<StoredEvent>,
     ) -> Result<Outcome, CommandError> {
-        if let Some(event) = self.halted_by() {
-            return Err(CommandError::Halted(event.to_string()));
-        }
-        let ahead_ms = self.ahead_ms();
-        if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && command.class() != Class::Revocation {
-            return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });
-        }
+        self.may_author_in(command.class())?;
         let mut random = self.random.generator();
         let decision = Decide::new(&self.replica.views, self.site, self.me, now.wall, actor, &mut random)
             .ok_or(CommandError::NotReady)?

@@ -9,7 +9,7 @@ use crate::decide::settings::SettingKey;
 use crate::fault::Fault;
 use crate::{AlarmCode, Command, CommandError, Continuity, Message, Outcome};
 use hostler_events::payload::{Evidence, Promoted, PromotionKind};
-use hostler_events::{Actor, Event, StoredEvent};
+use hostler_events::{Actor, Class, Event, StoredEvent};
 use hostler_model::{BrokerId, Epoch, Now, SiteId, Thing, limits};
 use hostler_views::{Mastership, Seal, State};
 use std::collections::BTreeSet;
@@ -231,8 +231,13 @@ impl Node {
         self.stand(now, purpose);
     }
 
-    /// Refuses where this broker must not decide at all.
+    /// Refuses where this broker must not decide about masterships at all.
     pub(super) fn may_author(&self) -> Result<(), CommandError> {
+        self.may_author_in(Class::Structural)
+    }
+
+    /// Refuses where this broker must not write events of this class. Revocations can't wait for a clock.
+    pub(super) fn may_author_in(&self, class: Class) -> Result<(), CommandError> {
         if self.is_removed() {
             return Err(CommandError::Removed);
         }
@@ -240,7 +245,7 @@ impl Node {
             return Err(CommandError::Halted(event.to_string()));
         }
         let ahead_ms = self.ahead_ms();
-        if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS {
+        if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && class != Class::Revocation {
             return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });
         }
         Ok(())

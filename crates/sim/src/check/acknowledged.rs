@@ -4,7 +4,6 @@
 use super::Check;
 use crate::world::{Fact, World};
 use hostler_events::EventRef;
-use hostler_log::EventLog;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long it may take from a disk to the answer that counts it, in ms.
@@ -19,8 +18,7 @@ pub(super) struct Acknowledged {
 }
 
 fn has(world: &World, at: usize, event: &EventRef) -> bool {
-    let found = world.machines[at].disk.log.read(event.feed, event.seq, 1).unwrap_or_default();
-    found.first().is_some_and(|e| e.reference() == *event)
+    world.machines[at].disk.event(event).is_some()
 }
 
 impl Check for Acknowledged {

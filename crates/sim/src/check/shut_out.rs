@@ -4,7 +4,6 @@
 use super::Check;
 use crate::world::{Fact, World};
 use hostler_events::{Class, EventRef};
-use hostler_log::EventLog;
 use hostler_model::limits::CLOCK_REFUSE_AHEAD_MS;
 use std::collections::BTreeMap;
 
@@ -63,8 +62,8 @@ impl Check for ShutOut {
                 }
                 let machine = &world.machines[*at];
                 let own = |e: &EventRef| {
-                    let found = machine.disk.log.read(e.feed, e.seq, 1).unwrap_or_default();
-                    e.feed.broker == machine.id && found.iter().any(|e| e.header().class != Class::Revocation)
+                    let written = || machine.disk.event(e).is_some_and(|e| e.header().class != Class::Revocation);
+                    e.feed.broker == machine.id && written()
                 };
                 match events.iter().find(|e| own(e)) {
                     Some(event) => {

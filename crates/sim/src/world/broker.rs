@@ -166,8 +166,7 @@ impl World {
     fn note_unstored(&mut self, at: usize, pushed: &[bytes::Bytes]) {
         for event in pushed.iter().filter_map(|bytes| StoredEvent::parse(bytes.clone()).ok()) {
             let r = event.reference();
-            let found = self.machines[at].disk.log.read(r.feed, r.seq, 1).unwrap_or_default();
-            if found.first().is_none_or(|f| f.reference() != r) {
+            if self.machines[at].disk.event(&r).is_none() {
                 let is_vote = matches!(event.event(), Ok(FarmEvent::Voted(_)));
                 self.facts.push_back(Fact::ToldUnstored { at, event: r, is_vote });
             }

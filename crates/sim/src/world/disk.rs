@@ -1,6 +1,6 @@
 //! A broker's disk: the log that is on it, what is on the way to it, and what it can do wrong.
 
-use hostler_events::StoredEvent;
+use hostler_events::{EventRef, StoredEvent};
 use hostler_log::{EventLog, LogError, MemoryLog, Write};
 use std::collections::VecDeque;
 
@@ -25,6 +25,12 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn new(log: MemoryLog) -> Self {
         Self { log, ..Self::default() }
+    }
+
+    /// The event, where it is on the disk.
+    pub(crate) fn event(&self, event: &EventRef) -> Option<StoredEvent> {
+        let found = self.log.read(event.feed, event.seq, 1).unwrap_or_default();
+        found.into_iter().find(|e| e.reference() == *event)
     }
 
     /// Takes events in. True where a sync has to begin.
