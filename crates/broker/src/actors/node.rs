@@ -1,5 +1,6 @@
 //! The broker's actor: the machine of `hostler_node` between its log, its peers and those who give commands.
 
+mod appending;
 mod checkpoint;
 mod outbox;
 mod restored;
@@ -7,6 +8,7 @@ mod states;
 
 pub(crate) use checkpoint::SaveViews;
 
+use appending::Appending;
 use outbox::Outbox;
 
 use crate::backend::{BrokerNow, LogQuery, Look, Snapshot};
@@ -98,9 +100,10 @@ pub(crate) struct Noticed(pub(crate) AlarmCode, pub(crate) String);
 #[rtype(result = "()")]
 pub(crate) struct Fenced(pub(crate) Thing, pub(crate) Epoch);
 
+/// These batches are on the disk.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Appended(u64);
+struct Appended(Vec<u64>);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -124,6 +127,7 @@ pub(crate) struct NodeActor {
     /// Answers that wait until readers see what they are about.
     unpublished: Vec<(u64, Result<Outcome, CommandError>)>,
     outbox: Outbox,
+    appending: Appending,
     /// Inputs whose outputs have not been looked at yet.
     taken: usize,
     changed: bool,
@@ -166,6 +170,7 @@ impl NodeActor {
             next_token: 0,
             unpublished: Vec::new(),
             outbox: Outbox::default(),
+            appending: Appending::default(),
             taken: 0,
             changed: true,
             published_at: None,
@@ -206,6 +211,8 @@ impl NodeActor {
             checkpoint |= matches!(output, Output::Checkpoint);
             self.carry_out(output, ctx);
         }
+        let rest = std::mem::take(&mut self.appending);
+        self.append(rest, ctx);
         self.send_waiting();
         if checkpoint {
             // Behind the events that the views cover, which are in the log's queue now.
@@ -227,14 +234,8 @@ impl NodeActor {
     fn carry_out(&mut self, output: Output, ctx: &mut Context<Self>) {
         match output {
             Output::Append { batch, events } => {
-                let me = ctx.address();
-                let done = Box::new(move |result: Result<(), hostler_log::LogError>| match result {
-                    // Bounded by the log's own queue.
-                    Ok(()) => me.do_send(Appended(batch)),
-                    Err(error) => fatal(&error.to_string()),
-                });
-                if self.log.try_append(events, done).is_err() {
-                    fatal("the log takes nothing more: its queue is full or it has stopped");
+                if let Some(full) = self.appending.put(batch, events) {
+                    self.append(full, ctx);
                 }
             }
             Output::Send { to, message: message @ hostler_node::Message::Gossip(_) } => self.send(to, message),
@@ -247,6 +248,21 @@ impl NodeActor {
             Output::Changed => self.changed = true,
             Output::Checkpoint => {}
             Output::Alarm { code, text } => warn!(code, "{text}"),
+        }
+    }
+
+    fn append(&self, Appending { batches, events, .. }: Appending, ctx: &Context<Self>) {
+        if batches.is_empty() {
+            return;
+        }
+        let me = ctx.address();
+        let done = Box::new(move |result: Result<(), hostler_log::LogError>| match result {
+            // Bounded by the log's own queue.
+            Ok(()) => me.do_send(Appended(batches)),
+            Err(error) => fatal(&error.to_string()),
+        });
+        if self.log.try_append(events, done).is_err() {
+            fatal("the log takes nothing more: its queue is full or it has stopped");
         }
     }
 
@@ -537,8 +553,10 @@ impl Handler<Fenced> for NodeActor {
 impl Handler<Appended> for NodeActor {
     type Result = ();
 
-    fn handle(&mut self, Appended(batch): Appended, ctx: &mut Self::Context) {
-        self.handle_input(Input::Appended { batch }, ctx);
+    fn handle(&mut self, Appended(batches): Appended, ctx: &mut Self::Context) {
+        for batch in batches {
+            self.handle_input(Input::Appended { batch }, ctx);
+        }
         self.forget_restored();
     }
 }
