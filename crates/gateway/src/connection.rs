@@ -38,9 +38,12 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What is known of a connection, for its log line.
+/// What is known of a connection, for its log line. It lives as long as the connection, in a place of its own: futures
+/// that hand it on would have room for it each.
 pub(crate) struct Visit {
+    id: u64,
     from: SocketAddr,
+    at: SocketAddr,
     since: Instant,
     door: &'static str,
     /// As the client gave it.
@@ -62,20 +65,35 @@ struct Goal {
 }
 
 impl Visit {
-    pub(crate) fn begin(from: SocketAddr) -> Self {
+    /// Of the connection with this number, from a client to one of the gateway's addresses.
+    pub(crate) fn begin(id: u64, from: SocketAddr, at: SocketAddr) -> Box<Self> {
         let (name, ticket, request, goal) = (None, None, None, None);
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let (since, door, carried) = (Instant::now(), "none", false);
-        Self { from, since, door, name, ticket, request, goal, carried, to_host_bytes: 0, to_client_bytes: 0 }
-    }
-
-    /// Where the client is.
-    pub(crate) fn from(&self) -> SocketAddr {
-        self.from
+        let (to_host_bytes, to_client_bytes) = (0, 0);
+        Box::new(Self {
+            id,
+            from,
+            at,
+            since,
+            door,
+            name,
+            ticket,
+            request,
+            goal,
+            carried,
+            to_host_bytes,
+            to_client_bytes,
+        })
     }
 
     /// Serves the client until the connection has ended, or until the gateway stops, and writes its log line.
-    pub(crate) async fn serve(mut self, client: TcpStream, shared: &Shared, mut stopped: watch::Receiver<bool>) {
+    pub(crate) async fn serve(
+        mut self: Box<Self>,
+        client: TcpStream,
+        shared: &Shared,
+        mut stopped: watch::Receiver<bool>,
+    ) {
         let ending = tokio::select! {
             ending = self.pass(client, shared) => ending,
             _ = stopped.wait_for(|stopped| *stopped) => Ending::Stopped,
@@ -177,7 +195,7 @@ impl Visit {
     fn unreachable(&self, route: &Route, error: &io::Error, shared: &Shared) {
         count(&shared.metrics.unreachable);
         let (host, address) = (route.host.short(), &route.address);
-        tracing::warn!(%host, %address, %error, "a host can't be reached from here");
+        tracing::warn!(connection = self.id, %host, %address, %error, "a host can't be reached from here");
         if let Some(goal) = &self.goal {
             let message = GatewayToBroker::Unreachable { host: route.host, seat: route.seat };
             shared.brokers.tell(goal.broker, &message);
@@ -201,6 +219,9 @@ impl Visit {
     fn log(&self, ending: &Ending) {
         let goal = self.goal.as_ref();
         tracing::info!(
+            id = self.id,
+            client = %self.from,
+            at = %self.at,
             door = self.door,
             name = self.name.as_ref().map(tracing::field::debug),
             ticket = self.ticket.as_ref().map(tracing::field::display),

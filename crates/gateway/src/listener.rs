@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tracing::Instrument;
 
 /// How long to wait after an error of the system (out of files, out of memory), in ms.
 const PAUSE_MS: u64 = 100;
@@ -51,14 +50,13 @@ impl Door {
         };
         count(&self.shared.metrics.accepted);
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let visit = Visit::begin(from);
-        let span = tracing::info_span!("connection", id, client = %visit.from(), at = %at);
+        let visit = Visit::begin(id, from, at);
         let door = self.clone();
         let serving = async move {
             visit.serve(client, &door.shared, door.stopped.clone()).await;
             drop(place);
         };
-        tokio::spawn(serving.instrument(span));
+        tokio::spawn(serving);
     }
 
     fn refuse(&self, from: SocketAddr, why: NoPlace, complaints: &mut Complaints) {

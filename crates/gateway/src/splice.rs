@@ -102,8 +102,13 @@ impl Half<'_> {
         RelayError { side: self.side, error }
     }
 
+    // Polled, as one task does all of it: what tokio's `readable()` keeps for several is many times as large.
     async fn readable(self) -> Result<(), RelayError> {
-        self.stream.readable().await.map_err(|e| self.error(e))
+        poll_fn(|cx| self.stream.poll_read_ready(cx)).await.map_err(|e| self.error(e))
+    }
+
+    async fn writable(self) -> Result<(), RelayError> {
+        poll_fn(|cx| self.stream.poll_write_ready(cx)).await.map_err(|e| self.error(e))
     }
 
     fn end_sending(self) -> Result<(), RelayError> {
@@ -199,7 +204,7 @@ async fn carry_few(
 /// Waits until all of it is sent.
 async fn send(to: Half<'_>, mut bytes: &[u8], carried: &AtomicU64) -> Result<(), RelayError> {
     while !bytes.is_empty() {
-        to.stream.writable().await.map_err(|e| to.error(e))?;
+        to.writable().await?;
         match to.stream.try_write(bytes) {
             Ok(0) => return Err(to.error(io::ErrorKind::WriteZero.into())),
             Ok(sent) => {
@@ -232,8 +237,12 @@ async fn carry_by_pipe(
         }
         while pipe.held_bytes() > 0 {
             // This is also where the task yields when it has had its share.
-            let sent = to.stream.async_io(Interest::WRITABLE, || pipe.drain(to.stream.as_fd())).await;
-            carried.fetch_add(sent.map_err(|e| to.error(e))? as u64, Ordering::Relaxed);
+            to.writable().await?;
+            match to.stream.try_io(Interest::WRITABLE, || pipe.drain(to.stream.as_fd())) {
+                Ok(sent) => carried.fetch_add(sent as u64, Ordering::Relaxed),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(e) => return Err(to.error(e)),
+            };
         }
     }
 }

@@ -33,6 +33,6 @@ pub(crate) fn begin() {
 /// The lines about the connection between these two. Other gateways in this process may have a client with this port.
 pub(crate) fn about((client, gateway): (SocketAddr, SocketAddr)) -> Vec<String> {
     let text = String::from_utf8(BOOK.get().unwrap().0.lock().unwrap().clone()).unwrap();
-    let mark = format!("client={client} at={gateway}}}");
+    let mark = format!("client={client} at={gateway} ");
     text.lines().filter(|line| line.contains(&mark)).map(str::to_string).collect()
 }
