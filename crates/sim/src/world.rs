@@ -10,6 +10,7 @@ mod errands;
 mod event;
 pub(crate) mod fact;
 mod host;
+mod live;
 mod logons;
 pub(crate) mod machine;
 mod network;

@@ -14,12 +14,12 @@ impl Check for OneSession {
     fn see(&mut self, world: &mut World, fact: &Fact) -> Result<(), String> {
         let Fact::Began { user, item, .. } = fact else { return Ok(()) };
         let per_item = world.plan.cluster.per_item;
-        let is = |s: &hostler_seating::FoundSession| s.user == *user && (!per_item || s.item == Some(*item));
+        let is = |s: &hostler_seating::FoundSession| !per_item || s.item == Some(*item);
         let on: Vec<String> = world
             .hosts
             .iter()
             .enumerate()
-            .filter(|(_, h)| h.live.values().any(is))
+            .filter(|(_, h)| h.live.of(user).any(is))
             .map(|(n, _)| format!("h{}", n + 1))
             .collect();
         if on.len() > 1 && world.calm_ms() > 2 * BLAME_MS {

@@ -301,7 +301,7 @@ impl World {
             }
             Action::Empty { host } => {
                 if let Some(at) = find(self, host) {
-                    let keys: Vec<String> = self.hosts[at].live.keys().cloned().collect();
+                    let keys: Vec<String> = self.hosts[at].live.all().map(|s| s.key.clone()).collect();
                     keys.iter().for_each(|key| self.session_ends(at, key));
                 }
             }

@@ -3,6 +3,7 @@
 use super::World;
 use super::event::{Body, Event, Place};
 use super::fact::Fact;
+use super::live::Live;
 use crate::scenario::Range;
 use hostler_model::{HostId, ItemId, PerMille, SessionId, TicketId, UserName};
 use hostler_seating::report::{Load, Report, SessionKind, SessionState};
@@ -33,7 +34,7 @@ pub(crate) struct Host {
     /// What the agent keeps on its disk.
     kept: BTreeMap<SessionId, KeptSession>,
     /// What really runs.
-    pub(crate) live: BTreeMap<String, FoundSession>,
+    pub(crate) live: Live,
     pub(crate) coming: Vec<Coming>,
     /// How often the agent was started.
     pub(crate) run: u32,
@@ -59,7 +60,7 @@ impl Host {
             config,
             agent: None,
             kept: BTreeMap::new(),
-            live: BTreeMap::new(),
+            live: Live::default(),
             coming: Vec::new(),
             run: 0,
             boot: 0,
@@ -88,8 +89,8 @@ impl Host {
 
     fn session_of(&self, user: &UserName, item: ItemId) -> Option<&str> {
         let per_user = self.config.kind == SessionKind::PerUser;
-        let mut live = self.live.values();
-        live.find(|s| s.user == *user && (per_user || s.item == Some(item))).map(|s| s.key.as_str())
+        let mut live = self.live.of(user);
+        live.find(|s| per_user || s.item == Some(item)).map(|s| s.key.as_str())
     }
 }
 
@@ -122,7 +123,7 @@ impl World {
             host.on = false;
             host.boot += 1;
             host.coming.clear();
-            for ended in std::mem::take(&mut host.live).into_values() {
+            for ended in std::mem::take(&mut host.live).all() {
                 self.logons.is_out(&ended.user, self.now_ms);
             }
         }
@@ -155,7 +156,7 @@ impl World {
     /// The session source looks.
     pub(crate) fn look(&mut self, at: usize) {
         let host = &self.hosts[at];
-        let sessions = host.live.values().cloned().collect();
+        let sessions = host.live.all().cloned().collect();
         let logons_in_flight = u32::try_from(host.coming.len()).unwrap_or(u32::MAX);
         self.tell_agent(at, AdmissionInput::Found { sessions, logons_in_flight }, None);
     }
@@ -293,7 +294,7 @@ impl World {
                 state: SessionState::Active,
                 started: wall,
             };
-            host.live.insert(key.clone(), found);
+            host.live.insert(found);
             self.stats.sessions += 1;
             self.trace.user(self.now_ms, || format!("a session of {} begins on h{}", coming.user, at + 1));
             let session_ms = self.logons.session_ms(logon);

@@ -172,7 +172,7 @@ impl World {
         }
         // Somebody who has a session asks again: the client was closed, or another is opened.
         let host = self.logons.dice.index(self.hosts.len());
-        let Some(user) = self.hosts[host].live.values().next().map(|s| s.user.clone()) else { return };
+        let Some(user) = self.hosts[host].live.all().next().map(|s| s.user.clone()) else { return };
         if !self.logons.under_way.values().any(|l| l.user == user) {
             self.begin_logon_of(user, session_ms, None);
         }
@@ -418,7 +418,7 @@ impl World {
     /// A logon has come to nothing. `blameless`: it should have found a place, if one was there.
     pub(crate) fn logon_failed(&mut self, logon: u64, why: &str, blameless: bool) {
         let Some(on) = self.logons.under_way.remove(&logon) else { return };
-        let inside = self.hosts.iter().any(|h| h.live.values().any(|s| s.user == on.user));
+        let inside = self.hosts.iter().any(|h| h.live.of(&on.user).next().is_some());
         if !inside {
             self.logons.leaves(&on.user);
         }
