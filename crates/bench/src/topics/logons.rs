@@ -100,8 +100,8 @@ fn all_gone(bench: &Bench<'_>, ours: &Ours) -> Result<()> {
     })
 }
 
-/// A portal's connections: each is open to every broker, as those of a portal that has run for a while are. What it takes
-/// to open them is otherwise all that the slowest hundredth of ten thousand logons would show.
+/// A portal's connections: each is open to every broker, as those of a portal that has run for a while are. Opening them
+/// is no part of a logon.
 async fn open_all(rest: &Rest) -> Result<Vec<Rest>> {
     let mut all = Vec::with_capacity(AT_ONCE);
     for _ in 0..AT_ONCE {
