@@ -1,4 +1,5 @@
-//! Writes docs/figures.md and the plots beside it: nothing in them is written by hand, so that a run replaces all.
+//! Writes docs/figures.md and the plots beside it: a run replaces all. Only what limits the figures is written by hand,
+//! in limits.md beside this file.
 
 use crate::figures::{Chapter, Row};
 use crate::machine::Machine;
@@ -12,6 +13,8 @@ use std::path::Path;
 /// The file, and the folder of its plots beside it.
 const FILE: &str = "figures.md";
 const PLOTS: &str = "figures";
+/// What profiles have shown.
+const LIMITS: &str = include_str!("limits.md");
 
 /// Writes everything into the folder `docs`.
 pub(crate) fn write(docs: &Path, machine: &Machine, plan: &Plan, chapters: &[Chapter]) -> Result<()> {
@@ -50,7 +53,8 @@ fn text(machine: &Machine, plan: &Plan, chapters: &[Chapter]) -> String {
             let _ = writeln!(text, "- {remark}");
         }
     }
-    text
+    text.push('\n');
+    text + LIMITS
 }
 
 fn table(peer: &str, rows: &[Row]) -> String {

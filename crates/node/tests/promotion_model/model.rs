@@ -124,13 +124,15 @@ pub(crate) struct Promotions {
     /// One state of so many is healed, and every one where nothing can happen any more.
     pub(crate) heal_every: u64,
     pub(crate) healed: AtomicUsize,
+    /// Steps that do nothing are left out. A random walk takes them: stateright could not tell its path otherwise.
+    pub(crate) leaves_out: bool,
 }
 
 impl Promotions {
     pub(crate) fn new(start: Start, bounds: Bounds, fault: Option<Fault>, slow: bool, heal_every: u64) -> Self {
         let (disks, start_ms) = crate::farm();
         let conduct = Conduct { fault, slow, exact: bounds.restores > 0 };
-        Self { bounds, conduct, disks, start_ms, start, heal_every, healed: AtomicUsize::new(0) }
+        Self { bounds, conduct, disks, start_ms, start, heal_every, healed: AtomicUsize::new(0), leaves_out: true }
     }
 
     /// The beginning: everybody hears everybody and has everything.
@@ -333,7 +335,7 @@ impl Model for Promotions {
                 self.deliver(&mut state, number, false);
                 // It did nothing: it might as well be lost.
                 let answered = state.network.len() >= last.network.len();
-                if !answered && state.same_machines(last) && state.history == last.history {
+                if self.leaves_out && !answered && state.same_machines(last) && state.history == last.history {
                     return None;
                 }
             }
@@ -369,7 +371,7 @@ impl Model for Promotions {
             Action::Exchange { from, to } => {
                 state.used.exchanges += 1;
                 state.exchange(self.conduct, at(from), at(to));
-                if state.same_machines(last) {
+                if self.leaves_out && state.same_machines(last) {
                     return None;
                 }
             }
@@ -385,7 +387,7 @@ impl Model for Promotions {
                 };
                 self.command(&mut state, at(me), command);
                 // It was refused.
-                if before == state.machines[at(me)].essence {
+                if self.leaves_out && before == state.machines[at(me)].essence {
                     return None;
                 }
             }
@@ -402,7 +404,7 @@ impl Model for Promotions {
             Action::Promote { at: me, other } => {
                 state.used.planned += 1;
                 self.command(&mut state, at(me), Command::Promote { broker: format!("b{other}") });
-                if state.same_machines(last) {
+                if self.leaves_out && state.same_machines(last) {
                     return None;
                 }
             }
