@@ -261,7 +261,7 @@ impl World {
         let host = &mut self.hosts[at];
         if host.session_of(&coming.user, coming.item).is_some() {
             // Back to the session.
-            return self.logon_is_through(coming.logon, at);
+            return self.logon_is_through(coming.logon);
         }
         let (logon, run) = (coming.logon, host.boot);
         host.coming.push(coming);
@@ -303,7 +303,7 @@ impl World {
             self.facts.push_back(Fact::Began { host: at, ticket: coming.ticket, user: coming.user, item: coming.item });
         }
         self.look_soon(at);
-        self.logon_is_through(logon, at);
+        self.logon_is_through(logon);
     }
 
     pub(crate) fn session_ends(&mut self, at: usize, key: &str) {

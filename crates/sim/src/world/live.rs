@@ -13,7 +13,7 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn insert(&mut self, session: FoundSession) {
-        self.remove(&session.key.clone());
+        self.remove(&session.key);
         self.keys_of.entry(session.user.clone()).or_default().insert(session.key.clone());
         self.sessions.insert(session.key.clone(), session);
     }

@@ -408,7 +408,7 @@ impl World {
         }
     }
 
-    pub(crate) fn logon_is_through(&mut self, logon: u64, _host: usize) {
+    pub(crate) fn logon_is_through(&mut self, logon: u64) {
         let Some(on) = self.logons.under_way.remove(&logon) else { return };
         let took_ms = self.now_ms - on.began_ms;
         self.stats.logon_took(took_ms);
