@@ -32,8 +32,8 @@ use tracing::{info, warn};
 
 /// How long another broker may be silent.
 const HOME_WAIT: Duration = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
-/// How long a home broker that has taken a request up may take, in ms: the site's own limits are below that.
-const DECISION_MS: u64 = 120_000;
+/// How long a home broker that has taken a request up may take: the site's own limits are below that.
+const DECISION: Duration = Duration::from_secs(120);
 
 /// What a request does.
 pub struct Handle {
@@ -128,7 +128,7 @@ impl Handle {
     /// Asks the user's home broker; where it does not answer in time, or decides nothing, the next in the hash decides.
     async fn find_seat(&self, request: SeatRequest) -> Result<Box<Placement>, NoSeat> {
         let serving = serving_now(&self.snapshot());
-        let packets = |broker| self.shared.peers.get(broker).map_or(0, |link| link.connection.packets_received());
+        let packets = |broker| self.shared.peers.packets_from(broker);
         let (begin, heard) = (Instant::now(), serving.iter().map(|id| (*id, packets(*id))).collect::<HashMap<_, _>>());
         // Of several that died at once, only the first is waited for: the others were silent meanwhile.
         let is_silent = |broker| begin.elapsed() >= HOME_WAIT && heard.get(&broker) == Some(&packets(broker));
@@ -151,19 +151,11 @@ impl Handle {
         Err(NoSeat::Busy)
     }
 
-    /// `None` where the broker does not take the request up in time, or goes away.
+    /// `None` where the broker does not take the request up in time, falls silent, or goes away.
     async fn ask_home(&self, home: BrokerId, request: &SeatRequest) -> Option<Result<Box<Placement>, NoSeat>> {
         let seat = Box::new(request.clone());
-        let mut asked = self.shared.peers.ask(home, |request| PeerFrame::Seat { request, seat })?;
-        let answer = tokio::select! {
-            biased;
-            answer = &mut asked.answer => answer.ok()?,
-            working = timeout(HOME_WAIT, &mut asked.working) => {
-                working.ok()?.ok()?;
-                timeout(Duration::from_millis(DECISION_MS), &mut asked.answer).await.ok()?.ok()?
-            }
-        };
-        match answer {
+        let asked = self.shared.peers.ask(home, |request| PeerFrame::Seat { request, seat })?;
+        match asked.answer_unless_silent(HOME_WAIT, DECISION).await? {
             PeerFrame::Seated { result, .. } => Some(result),
             _ => None,
         }

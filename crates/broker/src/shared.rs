@@ -9,7 +9,9 @@ use hostler_wire::messages::peer::{About, PeerFrame};
 use hostler_wire::{CloseReason, Connection, MemberKey, Roster, TypedSender};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 /// Requests to other brokers that wait for an answer; more are refused.
 const CALLS: usize = 16_384;
@@ -90,10 +92,42 @@ struct Call {
 pub(crate) struct Asked<'a> {
     peers: &'a Peers,
     number: u64,
+    to: BrokerId,
     /// That it was taken up.
-    pub(crate) working: oneshot::Receiver<()>,
+    working: oneshot::Receiver<()>,
     /// The answer.
     pub(crate) answer: oneshot::Receiver<PeerFrame>,
+}
+
+impl Asked<'_> {
+    /// The answer, however long it takes, up to `latest`, but not from a broker that is silent: one that does not take
+    /// the question up, or over whose link nothing comes any more.
+    pub(crate) async fn answer_unless_silent(mut self, silence: Duration, latest: Duration) -> Option<PeerFrame> {
+        tokio::select! {
+            biased;
+            answer = &mut self.answer => answer.ok(),
+            working = timeout(silence, &mut self.working) => {
+                working.ok()?.ok()?;
+                let heard = || self.peers.packets_from(self.to);
+                timeout(latest, while_heard(&mut self.answer, heard, silence)).await.ok()?
+            }
+        }
+    }
+}
+
+/// Waits for as long as the number that `heard` gives grows.
+async fn while_heard<T>(answer: &mut oneshot::Receiver<T>, heard: impl Fn() -> u64, silence: Duration) -> Option<T> {
+    let mut before = heard();
+    loop {
+        if let Ok(answer) = timeout(silence, &mut *answer).await {
+            return answer.ok();
+        }
+        let now = heard();
+        if now == before {
+            return None;
+        }
+        before = now;
+    }
 }
 
 impl Drop for Asked<'_> {
@@ -107,6 +141,11 @@ impl Peers {
     #[must_use]
     pub(crate) fn get(&self, broker: BrokerId) -> Option<PeerHandle> {
         self.links().get(&broker).cloned()
+    }
+
+    /// How many packets have come over the link to a broker; 0 where there is none.
+    pub(crate) fn packets_from(&self, broker: BrokerId) -> u64 {
+        self.get(broker).map_or(0, |link| link.connection.packets_received())
     }
 
     /// A link is up; the one that it takes the place of.
@@ -156,7 +195,7 @@ impl Peers {
             calls.waiting.insert(number, Call { to, answer: Some(answer_in), working: Some(working_in) });
             number
         };
-        let asked = Asked { peers: self, number, working, answer };
+        let asked = Asked { peers: self, number, to, working, answer };
         link.sender.try_send(&frame(number)).ok()?;
         Some(asked)
     }
@@ -187,5 +226,31 @@ impl Peers {
 
     fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const SILENCE: Duration = Duration::from_millis(20);
+
+    #[actix::test]
+    async fn an_answer_is_waited_for_while_anything_is_heard() {
+        let (_answer_in, mut answer) = oneshot::channel::<u8>();
+        let looks = Cell::new(0);
+        let heard = || {
+            looks.set(looks.get() + 1);
+            looks.get().min(4)
+        };
+        assert_eq!(while_heard(&mut answer, heard, SILENCE).await, None);
+        assert_eq!(looks.get(), 5, "the number grew four times, and then no more");
+        let (answer_in, mut answer) = oneshot::channel();
+        answer_in.send(7_u8).unwrap();
+        assert_eq!(while_heard(&mut answer, || 0, SILENCE).await, Some(7));
+        let (answer_in, mut answer) = oneshot::channel::<u8>();
+        drop(answer_in);
+        assert_eq!(while_heard(&mut answer, || 0, SILENCE).await, None);
     }
 }

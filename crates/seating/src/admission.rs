@@ -38,8 +38,9 @@ pub const STRANGER_AGAIN_MS: u64 = 5_000;
 pub const TICKETS_PER_SESSION: usize = 16;
 /// Tickets of ended sessions that are remembered, to say why they are refused.
 pub const USED_TICKETS: usize = 4_096;
-/// Seats for one user and item at once: from several brokers, or after lost answers.
-const SEATS_PER_PLACE: usize = 8;
+/// Seats for one user and item at once: from several brokers, after lost answers, and after restarts of brokers, which
+/// forget those that they gave out. For a further one the one that is least likely to be used is dropped.
+pub const SEATS_PER_PLACE: usize = 8;
 /// Seats at once, those that lead to sessions among them.
 const SEATS: usize = 2 * SESSIONS_PER_HOST;
 
@@ -209,6 +210,9 @@ impl Admission {
             offer.reattach = Some(session);
         } else {
             self.admit(&offer)?;
+            if self.seats.of_place(&offer.user, offer.item) >= SEATS_PER_PLACE {
+                self.seats.drop_stalest(&offer.user, offer.item);
+            }
             self.changed = true;
         }
         if let (Door::Open, Some(session)) = (offer.door, offer.reattach) {
@@ -221,10 +225,8 @@ impl Admission {
     /// Whether there is a place for somebody new.
     fn admit(&self, offer: &Offer) -> Result<(), Refusal> {
         let (user, item) = (&offer.user, offer.item);
-        match self.seats.of_place(user, item) {
-            0 => {}
-            1..SEATS_PER_PLACE => return Ok(()),
-            _ => return Err(Refusal::Busy),
+        if self.seats.of_place(user, item) > 0 {
+            return Ok(());
         }
         if self.draining {
             return Err(Refusal::Draining);

@@ -184,10 +184,26 @@ impl Seats {
 
     /// The seat that a session of this user begins with; of several the one whose ticket was presented last.
     pub(super) fn for_session(&self, user: &UserName, item: Option<ItemId>) -> Option<SeatId> {
-        let places = self.of_user(user).filter(|(i, _)| item.is_none_or(|item| item == *i));
+        self.by_use(user, item).max().map(|(_, _, id)| id)
+    }
+
+    /// Lets go of the seat of a place that a session would begin with last.
+    pub(super) fn drop_stalest(&mut self, user: &UserName, item: ItemId) {
+        let stalest = self.by_use(user, Some(item)).min();
+        if let Some((_, _, id)) = stalest {
+            self.remove(id);
+        }
+    }
+
+    /// The seats of a user that take a place, and when each was presented and given out.
+    fn by_use(
+        &self,
+        user: &UserName,
+        item: Option<ItemId>,
+    ) -> impl Iterator<Item = (Option<(Mono, Wall)>, Mono, SeatId)> {
+        let places = self.of_user(user).filter(move |(i, _)| item.is_none_or(|item| item == *i));
         let seats = places.flat_map(|(_, place)| &place.seats).filter_map(|id| self.all.get_key_value(id));
-        let mine = seats.filter(|(_, seat)| seat.takes_place());
-        mine.max_by_key(|(id, seat)| (seat.taken, seat.since, **id)).map(|(id, _)| *id)
+        seats.filter(|(_, seat)| seat.takes_place()).map(|(id, seat)| (seat.taken, seat.since, *id))
     }
 
     /// Somebody who has been let in and whose session has not begun: their ticket was presented, or they came through

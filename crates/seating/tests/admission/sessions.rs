@@ -2,7 +2,9 @@
 
 use crate::common::{WALL, host, item, ticket, user};
 use hostler_model::{SeatId, Wall};
-use hostler_seating::admission::{AdmissionInput, AdmissionOutput, FoundSession, KeptTicket, session_id};
+use hostler_seating::admission::{
+    AdmissionInput, AdmissionOutput, FoundSession, KeptTicket, SEATS_PER_PLACE, session_id,
+};
 use hostler_seating::report::{Origin, Session, SessionKind, SessionState};
 use hostler_seating::seat::{Door, Offer, Refusal, TicketClaim, TicketRefusal};
 
@@ -64,6 +66,30 @@ fn seats_of_two_brokers_are_one_place() {
     assert_eq!((gate.take(1), gate.take(2)), (Ok(()), Ok(())), "both come back to the one session");
     gate.ms = 200_000;
     assert_eq!((gate.take(1), gate.take(2), gate.report().failed_logons), (Ok(()), Ok(()), 0));
+}
+
+#[test]
+fn a_user_whose_brokers_restart_again_and_again_is_let_in() {
+    let mut gate = Gate::new(SessionKind::PerUser);
+    let most = u8::try_from(SEATS_PER_PLACE).unwrap();
+    assert_eq!((gate.offer(offer(1, "anna", 1)), gate.take(1)), (Ok(()), Ok(())));
+    for n in 2..=most + 2 {
+        gate.ms += 100;
+        assert_eq!(gate.offer(offer(n, "anna", 1)), Ok(()));
+    }
+    let report = gate.report();
+    assert_eq!((report.seats.len(), report.load.logons_in_flight), (SEATS_PER_PLACE, 1));
+    assert_eq!((gate.take(2), gate.take(3)), (Err(TicketRefusal::NoSeat), Err(TicketRefusal::NoSeat)));
+    assert_eq!((gate.take(1), gate.take(4), gate.take(most + 2)), (Ok(()), Ok(()), Ok(())), "one is in use");
+    for n in most + 3..=2 * most + 2 {
+        gate.ms += 100;
+        assert_eq!((gate.offer(offer(n, "anna", 1)), gate.take(n)), (Ok(()), Ok(())));
+    }
+    assert_eq!(gate.take(1), Err(TicketRefusal::NoSeat), "all are in use, and this one longest");
+    assert_eq!((gate.report().seats.len(), gate.report().failed_logons), (SEATS_PER_PLACE, 0));
+    let begun = gate.found(&[found(":10", "anna")]);
+    assert!(matches!(&begun[..], [Keep(kept)] if kept.seat == SeatId([2 * most + 2; 16])));
+    assert_eq!((gate.report().sessions.len(), gate.report().seats.len()), (1, 0));
 }
 
 #[test]
