@@ -20,11 +20,27 @@ pub(crate) struct Heard {
     /// The wall clock's distance from the stopwatch, in ms.
     offset: i128,
     jumped: Option<Mono>,
+    /// The distance of the other members' wall clocks from this broker's stopwatch, in ms.
+    clocks: BTreeMap<BrokerId, i128>,
+    /// What most of the members' clocks show at least, by the same measure; this broker's own is not needed for it.
+    most: Option<i128>,
+    /// The later of that and this broker's clock, when it was looked at last.
+    believed: i128,
 }
 
 impl Heard {
     pub(crate) fn new(now: Now) -> Self {
-        Self { last: BTreeMap::new(), since: now.mono, now: now.mono, offset: offset(now), jumped: None }
+        let (offset, since) = (offset(now), now.mono);
+        Self {
+            last: BTreeMap::new(),
+            since,
+            now: since,
+            offset,
+            jumped: None,
+            clocks: BTreeMap::new(),
+            most: None,
+            believed: offset,
+        }
     }
 
     /// Somebody said something.
@@ -32,16 +48,33 @@ impl Heard {
         self.last.insert(from, now);
     }
 
-    /// Looks at the clock. True where it was set back.
+    /// A broker has said what its clock shows. Where no other member is known, which is so where all is from the future,
+    /// whoever says something counts as one.
+    pub(crate) fn hear_clock(&mut self, now: Mono, from: BrokerId, shows: Wall, others: &BTreeSet<BrokerId>) {
+        self.clocks.insert(from, offset(Now { wall: shows, mono: now }));
+        self.clocks.retain(|broker, _| others.is_empty() || others.contains(broker));
+        let others = others.len().max(self.clocks.len());
+        let mut latest_first: Vec<i128> = self.clocks.values().copied().collect();
+        latest_first.sort_unstable_by(|a, b| b.cmp(a));
+        self.most = latest_first.get(others.div_ceil(2)).copied();
+    }
+
+    /// Looks at the clock. True where what [`Self::wall`] says was set back.
     pub(crate) fn watch_clock(&mut self, now: Now) -> bool {
         let offset = offset(now);
-        let back = offset + i128::from(JUMP_MS) <= self.offset;
         if (offset - self.offset).unsigned_abs() >= u128::from(JUMP_MS) {
             self.jumped = Some(now.mono);
         }
-        self.offset = offset;
-        self.now = now.mono;
-        back
+        (self.offset, self.now) = (offset, now.mono);
+        let before = std::mem::replace(&mut self.believed, self.most.map_or(offset, |most| most.max(offset)));
+        self.believed + i128::from(JUMP_MS) <= before
+    }
+
+    /// What is from the future is so by this: the clock when it was looked at last, or, where that is behind most of the
+    /// members' clocks, those. A broker whose clock is set back by a day must not forget a day: who was removed, whose
+    /// key was revoked, which hosts there are.
+    pub(crate) fn wall(&self) -> Wall {
+        self.at(self.believed)
     }
 
     /// When the clock was last looked at.
@@ -51,8 +84,11 @@ impl Heard {
 
     /// The moment at which the clock was last looked at, on both clocks.
     pub(crate) fn present(&self) -> Now {
-        let wall = i128::from(self.now.0) + self.offset;
-        Now { wall: Wall(u64::try_from(wall).unwrap_or(0)), mono: self.now }
+        Now { wall: self.at(self.offset), mono: self.now }
+    }
+
+    fn at(&self, offset: i128) -> Wall {
+        Wall(u64::try_from(i128::from(self.now.0) + offset).unwrap_or(0))
     }
 
     /// True where the clock jumped a moment ago.
@@ -110,6 +146,42 @@ mod tests {
             heard.watch_clock(second);
             heard.watch_clock(third);
             assert_eq!(heard.has_jumped(third.mono), jumped, "{second:?} {third:?}");
+        }
+    }
+
+    #[test]
+    fn most_clocks_are_believed_where_this_one_is_behind() {
+        const HOUR: u64 = 3_600_000;
+        let day = 24 * HOUR;
+        let others: BTreeSet<BrokerId> = (1..=4).map(|n| BrokerId([n; 16])).collect();
+        // How many other members there are, what each of those that said something shows, and what is believed.
+        for (members, clocks, believed) in [
+            (0, vec![], day),
+            (0, vec![2 * day], day),
+            (0, vec![2 * day, 3 * day], 2 * day),
+            (1, vec![2 * day], day),
+            (2, vec![2 * day], day),
+            (2, vec![2 * day, 3 * day], 2 * day),
+            (2, vec![2 * day, HOUR], day),
+            (2, vec![HOUR, HOUR], day),
+            (3, vec![4 * day, 3 * day], day),
+            (3, vec![4 * day, 3 * day, 2 * day], 2 * day),
+            (4, vec![4 * day, 3 * day], day),
+            (4, vec![4 * day, 3 * day, 2 * day, HOUR], 2 * day),
+            (2, vec![2 * day, 3 * day, 4 * day], 2 * day),
+        ] {
+            let at = |wall, mono| Now { wall: Wall(wall), mono: Mono(mono) };
+            let mut heard = Heard::new(at(day, 0));
+            let others = others.iter().copied().take(members).collect();
+            for (n, shows) in (1..).zip(&clocks) {
+                heard.hear_clock(Mono(0), BrokerId([n; 16]), Wall(*shows), &others);
+            }
+            let case = format!("{members} others, {clocks:?}");
+            assert!(!heard.watch_clock(at(day + 1_000, 1_000)), "{case}");
+            assert_eq!(heard.wall(), Wall(believed + 1_000), "{case}");
+            // Set back by half a day: only where the others do not say otherwise it counts.
+            let set_back = heard.watch_clock(at(day / 2, 2_000));
+            assert_eq!(set_back, believed == day && heard.most.is_none_or(|most| most < i128::from(day)), "{case}");
         }
     }
 

@@ -300,7 +300,7 @@ impl Node {
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        if self.heard.watch_clock(now) && self.replica.hold_again(now.wall, self.author.clock_mut()) {
+        if self.heard.watch_clock(now) && self.replica.hold_again(self.heard.wall(), self.author.clock_mut()) {
             // What it wrote in the future must not be followed by something earlier.
             let feed = self.author.feed();
             let ahead = |f: &Frontier| f.0.get(&feed).map_or(0, |(seq, _)| *seq);
@@ -427,7 +427,7 @@ impl Node {
             Message::Push(bytes) | Message::Chunk(bytes) => {
                 let events = bytes.into_iter().map(StoredEvent::parse).collect::<Result<Vec<_>, _>>();
                 match events {
-                    Ok(events) => self.accept(now, from, events),
+                    Ok(events) => self.accept(from, events),
                     Err(error) => {
                         self.alarm(AlarmCode::EventUnreadable, format!("broker {} sent: {error}", from.short()))
                     }
@@ -472,7 +472,7 @@ impl Node {
                 self.send_heads(now, to);
             }
             self.watch_own_lag(now.mono);
-            if self.replica.release_held(now.wall, self.author.clock_mut()) {
+            if self.replica.release_held(self.heard.wall(), self.author.clock_mut()) {
                 self.out.push_back(Output::Changed);
             }
             self.look_for_alarms(now);

@@ -290,7 +290,6 @@ fn a_clock_far_ahead_refuses_to_author_but_not_to_revoke() {
     assert_eq!(held(&mut net), 1, "its time has come");
 }
 
-/// Writes events as broker 2 would, for others to receive.
 #[test]
 fn what_a_wrong_clock_wrote_is_held_by_all_once_the_clock_is_right() {
     let mut net = Net::farm(3);
@@ -318,6 +317,47 @@ fn what_a_wrong_clock_wrote_is_held_by_all_once_the_clock_is_right() {
     net.assert_equal_views();
 }
 
+#[test]
+fn a_broker_whose_clock_is_set_back_forgets_nothing() {
+    let mut net = Net::farm(3);
+    net.command(1, user("alice")).unwrap();
+    net.run(3_000);
+    let knows = |net: &mut Net, name: &str| {
+        [1, 2, 3].map(|n| {
+            let site = net.node(n).views().site(SITE);
+            site.is_some_and(|site| site.user_named(&name.parse().unwrap()).is_some())
+        })
+    };
+    // Before the farm was founded.
+    net.machines.get_mut(&id(3)).unwrap().clock_ms = -3_600_000;
+    net.run(2_000);
+    assert_eq!(knows(&mut net, "alice"), [true; 3]);
+    assert!(net.alarms.contains(&(id(3), "clock.off")));
+    net.command(3, user("bob")).unwrap();
+    net.run(2_000);
+    assert_eq!(knows(&mut net, "bob"), [true; 3]);
+    // Cut off, it goes by what the others' clocks showed last.
+    for other in [1, 2] {
+        net.link(other, 3, false);
+    }
+    net.run(100_000);
+    net.command(3, user("carol")).unwrap();
+    assert_eq!((knows(&mut net, "bob"), knows(&mut net, "carol")), ([true; 3], [false, false, true]));
+    // After a restart it takes everything for the future, until it hears two others.
+    net.stop(3);
+    net.start(id(3));
+    net.link(1, 3, true);
+    net.run(3_000);
+    assert_eq!(knows(&mut net, "alice"), [true, true, false]);
+    net.link(2, 3, true);
+    net.run(3_000);
+    for name in ["alice", "bob", "carol"] {
+        assert_eq!(knows(&mut net, name), [true; 3], "{name}");
+    }
+    net.assert_equal_views();
+}
+
+/// Writes events as broker 2 would, for others to receive.
 fn pen(net: &Net, key: u8) -> Author {
     let own = net.machines[&id(1)].disk.iter().filter(|e| e.header().feed.broker == id(2)).last();
     let feed = Feed { broker: id(2), incarnation: Incarnation { ordinal: 1, random: 2 } };

@@ -238,7 +238,7 @@ impl Node {
             .author
             .write(now.wall, actor, &draft.event, epoch, seen, draft.bases.clone(), draft.class)
             .map_err(|e| CommandError::NotStored(e.to_string()))?;
-        self.replica.authored(&stored, now.wall, self.author.clock_mut());
+        self.replica.authored(&stored, self.heard.wall(), self.author.clock_mut());
         Ok(stored)
     }
 

@@ -48,9 +48,9 @@ impl Node {
         }
     }
 
-    pub(super) fn accept(&mut self, now: Now, from: BrokerId, events: Vec<StoredEvent>) {
+    pub(super) fn accept(&mut self, from: BrokerId, events: Vec<StoredEvent>) {
         let feeds: BTreeSet<Feed> = events.iter().map(|e| e.header().feed).collect();
-        let got = self.replica.accept(events, now.wall, self.author.clock_mut());
+        let got = self.replica.accept(events, self.heard.wall(), self.author.clock_mut());
         for bad in got.bad {
             match bad {
                 Bad::Fork(feed, seq) => {
@@ -143,6 +143,7 @@ impl Node {
         let comparable =
             folded == self.replica.folded && heads.digest != Hash::ZERO && !self.replica.views.has_unread();
         let differs = comparable && heads.digest != self.digest();
+        self.heard.hear_clock(now.mono, from, heads.wall, &members);
         let peer = self.peers.entry(from).or_default();
         peer.behind_ms = signed_difference(now.wall, heads.wall);
         peer.stored = Frontier::default();
