@@ -114,7 +114,7 @@ impl Visit {
         ending
     }
 
-    /// The way to a host that has got the first packet.
+    /// The way to a host that answers the first packet.
     async fn find_host(&mut self, client: &mut TcpStream, shared: &Shared) -> Result<TcpStream, Ending> {
         let first = First::read(client).await?;
         self.request = Some(first.packet.request.clone());
@@ -192,9 +192,14 @@ impl Visit {
         Ok(route)
     }
 
+    /// A host is passed over. Where it is certain that nobody gets there, its broker is told.
     fn unreachable(&self, route: &Route, error: &io::Error, shared: &Shared) {
         count(&shared.metrics.unreachable);
         let (host, address) = (route.host.short(), &route.address);
+        if host::is_mute(error) {
+            tracing::warn!(connection = self.id, %host, %address, %error, "a host does not talk to a client");
+            return;
+        }
         tracing::warn!(connection = self.id, %host, %address, %error, "a host can't be reached from here");
         if let Some(goal) = &self.goal {
             let message = GatewayToBroker::Unreachable { host: route.host, seat: route.seat };

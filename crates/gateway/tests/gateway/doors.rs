@@ -104,6 +104,27 @@ async fn an_unreachable_host_is_told_and_the_user_goes_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_goes_elsewhere_where_a_host_ends_the_connection_without_a_word() {
+    let hosts = [fake_host::mute(1, false).await, fake_host::mute(2, true).await, fake_host::echo(3).await];
+    let mut brokers = [broker(1)];
+    let site = Site::start(&mut brokers).await;
+    let routes = hosts.clone();
+    brokers[0].answers(move |message| match message {
+        GatewayToBroker::Seat { avoid, .. } => answer(message, Ok(routes[avoid.len()].clone())),
+        _ => Vec::new(),
+    });
+    let hello = hello_of("alice");
+    let mut client_end = site.client(&hello).await;
+    assert_eq!(client_end.reads(hello.len()).await, hello);
+    client_end.echoes(b"ping").await;
+    // It may be this client that they do not like: others are still sent to them.
+    for avoid in [vec![], vec![hosts[0].host], vec![hosts[0].host, hosts[1].host]] {
+        let heard = soon(brokers[0].hears()).await;
+        assert!(matches!(&heard, GatewayToBroker::Seat { avoid: said, .. } if *said == avoid), "{heard:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_hosts_are_tried_and_no_more() {
     let hosts = [fake_host::gone(1).await, fake_host::gone(2).await, fake_host::gone(3).await];
     let mut brokers = [broker(1)];
