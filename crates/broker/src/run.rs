@@ -110,6 +110,7 @@ impl Broker {
             key: config.key.clone(),
             roster: Arc::new(Roster::new()),
             clock,
+            runtime: runtime.clone(),
             snapshot: watch::Sender::new(node::empty_snapshot(config.me, config.site)),
             peers: Peers::default(),
             logons: Mutex::default(),

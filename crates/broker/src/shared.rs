@@ -10,6 +10,7 @@ use hostler_wire::{CloseReason, Connection, MemberKey, Roster, TypedSender};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
@@ -26,6 +27,9 @@ pub(crate) struct Shared {
     pub(crate) roster: Arc<Roster>,
     /// The clocks.
     pub(crate) clock: Clock,
+    /// What carries the links' packets. Links are read on it, too: what comes need not go to another thread before it is
+    /// known whom it is for.
+    pub(crate) runtime: Handle,
     /// The broker as it is now.
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     /// The links to the other brokers.

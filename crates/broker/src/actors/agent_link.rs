@@ -19,7 +19,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tracing::{debug, info, info_span, warn};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, debug, info, info_span, warn};
 
 /// Messages that wait for this actor.
 const MAILBOX: usize = 256;
@@ -171,7 +172,8 @@ impl Actor for AgentLink {
                 debug!(%error, "link ended");
             }
         };
-        ctx.spawn(tracing::Instrument::instrument(read, span).into_actor(self).map(|(), _, ctx| ctx.stop()));
+        let read = AbortOnDropHandle::new(self.shared.runtime.spawn(read.instrument(span)));
+        ctx.spawn(read.into_actor(self).map(|_, _, ctx| ctx.stop()));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

@@ -13,6 +13,7 @@ use hostler_wire::{CloseReason, Connection, Typed, TypedReceiver, TypedSender};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 /// Clients of one gateway that are being seated at one time.
@@ -71,7 +72,8 @@ impl Actor for GatewayLink {
         let span = info_span!("gateway", id = %gateway.short());
         let node = (self.node.clone(), self.shared.clone());
         let read = read(gateway, receiver, self.sender.clone(), node, self.handle.clone());
-        ctx.spawn(read.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
+        let read = AbortOnDropHandle::new(self.shared.runtime.spawn(read.instrument(span)));
+        ctx.spawn(read.into_actor(self).map(|_, _, ctx| ctx.stop()));
         self.update();
         ctx.add_stream(self.shared.changes());
     }
@@ -127,7 +129,7 @@ async fn read(
                     continue;
                 };
                 let (sender, handle) = (sender.clone(), handle.clone());
-                actix::spawn(
+                tokio::spawn(
                     async move {
                         let decision = handle.answer_gateway(message);
                         tokio::pin!(decision);

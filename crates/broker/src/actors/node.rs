@@ -28,7 +28,7 @@ use imbl::ordmap::DiffItem;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 /// Messages that wait for this actor; whoever has more waits or hears "busy".
@@ -67,8 +67,8 @@ pub(crate) enum FromPeer {
     Link(BrokerId),
     /// The peer does not accept this broker's key.
     Refused(BrokerId),
-    /// The peer says something.
-    Says(BrokerId, Box<hostler_node::Message>),
+    /// The peer says something. What comes with it is given back when that was taken in.
+    Says(BrokerId, Box<hostler_node::Message>, Option<OwnedSemaphorePermit>),
     /// The peer tells of itself.
     Tells(BrokerId, About),
 }
@@ -484,7 +484,10 @@ impl Handler<FromPeer> for NodeActor {
             FromPeer::Link(peer) if self.shared.peers.get(peer).is_some() => Input::Linked(peer),
             FromPeer::Link(peer) => Input::Unlinked(peer),
             FromPeer::Refused(peer) => Input::Refused(peer),
-            FromPeer::Says(from, message) => Input::Message { from, message: *message },
+            FromPeer::Says(from, message, room) => {
+                drop(room);
+                Input::Message { from, message: *message }
+            }
             FromPeer::Tells(from, mut about) => {
                 about.version = about.version.chars().take(limits::NAME_BYTES).collect();
                 self.told.insert(from, (about, self.now().mono));

@@ -11,10 +11,13 @@ use hostler_wire::messages::peer::PeerFrame;
 use hostler_wire::{CloseReason, Closed, Connection, Typed, TypedReceiver};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, info, info_span};
 
 /// Seating that is done for one other broker at one time.
 const AT_ONCE: usize = 4_096;
+/// Messages of one other broker that the broker's actor has not taken in yet.
+const UNREAD: usize = 16;
 
 /// The actor of a link to another broker.
 pub(crate) struct PeerLink {
@@ -65,7 +68,8 @@ impl Actor for PeerLink {
                 node.do_send(FromPeer::Refused(peer));
             }
         };
-        ctx.spawn(both.instrument(span).into_actor(self).map(|(), _, ctx| ctx.stop()));
+        let both = AbortOnDropHandle::new(self.shared.runtime.spawn(both.instrument(span)));
+        ctx.spawn(both.into_actor(self).map(|_, _, ctx| ctx.stop()));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -77,7 +81,8 @@ impl Actor for PeerLink {
     }
 }
 
-/// Passes on what the peer says. Where the broker's actor is busy, the link waits: the peer's sends queue up there. An
+/// Passes on what the peer says. Where the broker's actor is busy, the link waits: the peer's sends queue up there. But
+/// not from the first message on, so that the actor takes in at once what came meanwhile. An
 /// answer goes back over the link that the question came by, or nowhere: behind another link there may be another life
 /// of the peer, which gives the same numbers to other questions.
 async fn read(
@@ -88,7 +93,7 @@ async fn read(
     shared: Arc<Shared>,
     handle: Arc<Handle>,
 ) {
-    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let (at_once, unread) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Semaphore::new(UNREAD)));
     if node.send(FromPeer::Link(peer)).await.is_err() {
         return;
     }
@@ -100,9 +105,8 @@ async fn read(
         };
         match frame {
             PeerFrame::Node(message) => {
-                if node.send(FromPeer::Says(peer, message)).await.is_err() {
-                    return;
-                }
+                let Ok(room) = unread.clone().acquire_owned().await else { return };
+                node.do_send(FromPeer::Says(peer, message, Some(room)));
             }
             PeerFrame::Working { request } => shared.peers.working(peer, request),
             PeerFrame::Seated { request, .. } | PeerFrame::Taken { request, .. } => {
@@ -118,7 +122,7 @@ async fn read(
                 // Without room the question goes unanswered, and the asker goes on to the next broker.
                 let Ok(permit) = at_once.clone().try_acquire_owned() else { continue };
                 let (link, handle) = (link.clone(), handle.clone());
-                actix::spawn(async move {
+                tokio::spawn(async move {
                     if let PeerFrame::Seat { request, .. } = &frame {
                         let _ = link.sender.try_send(&PeerFrame::Working { request: *request });
                     }
@@ -135,7 +139,7 @@ async fn read(
 async fn gossip(peer: BrokerId, connection: Connection, node: Addr<NodeActor>) {
     while let Ok(data) = connection.recv_datagram().await {
         let message = Box::new(Message::Gossip(data));
-        if node.send(FromPeer::Says(peer, message)).await.is_err() {
+        if node.send(FromPeer::Says(peer, message, None)).await.is_err() {
             return;
         }
     }
