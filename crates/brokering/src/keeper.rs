@@ -26,17 +26,17 @@ impl CatalogKeeper {
     pub fn follow(&mut self, state: &Arc<State>) -> Catalog {
         let before = std::mem::replace(&mut self.state, state.clone());
         for (id, host) in changes(&before.hosts, &state.hosts) {
-            put(&mut self.catalog.hosts, *id, host.1.map(catalog_host));
+            put(&mut self.catalog.hosts, *id, host.1.map(|host| catalog_host(host)));
         }
         let mut users: BTreeSet<UserId> = changes(&before.users, &state.users).map(|(id, _)| *id).collect();
         let mut items: BTreeSet<ItemId> = users.iter().flat_map(|user| self.items_of.of(*user)).collect();
         for (id, (old, new)) in changes(&before.items, &state.items) {
-            let audience = |item: Option<&Item>| item.map(|i| i.audience.value.users.clone()).unwrap_or_default();
+            let audience = |item: Option<&Arc<Item>>| item.map(|i| i.audience.value.users.clone()).unwrap_or_default();
             self.items_of.move_list(*id, &audience(old), &audience(new));
             items.insert(*id);
         }
         for (id, (old, new)) in changes(&before.groups, &state.groups) {
-            let members = |group: Option<&Group>| group.map(|g| g.members.value.clone()).unwrap_or_default();
+            let members = |group: Option<&Arc<Group>>| group.map(|g| g.members.value.clone()).unwrap_or_default();
             let (old, new) = (members(old), members(new));
             self.groups_of.move_list(*id, &old, &new);
             users.extend(old.iter().chain(&new));

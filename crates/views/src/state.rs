@@ -46,18 +46,18 @@ pub struct State {
     pub order: Vec<BrokerId>,
     /// When anything about the brokers last changed.
     pub brokers_changed: Hlc,
-    /// Session hosts.
-    pub hosts: OrdMap<HostId, Host>,
+    /// Session hosts. These records are large, and a change of one copies its neighbours in the map: hence shared.
+    pub hosts: OrdMap<HostId, Arc<Host>>,
     /// Gateways.
-    pub gateways: OrdMap<GatewayId, Gateway>,
+    pub gateways: OrdMap<GatewayId, Arc<Gateway>>,
     /// Published items.
-    pub items: OrdMap<ItemId, Item>,
+    pub items: OrdMap<ItemId, Arc<Item>>,
     /// Users.
     pub users: OrdMap<UserId, User>,
     /// Groups.
-    pub groups: OrdMap<GroupId, Group>,
+    pub groups: OrdMap<GroupId, Arc<Group>>,
     /// Administrators, in the main site.
-    pub admins: OrdMap<AdminId, Admin>,
+    pub admins: OrdMap<AdminId, Arc<Admin>>,
     /// Join tokens.
     pub tokens: OrdMap<TokenId, JoinToken>,
     /// Programs' tokens, in the main site.

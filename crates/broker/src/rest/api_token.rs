@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::rest::testing;
     use hostler_wire::MemberKey;
+    use std::sync::Arc;
 
     #[test]
     fn a_programs_token_is_good_with_its_secret_and_while_its_administrator_is() {
@@ -97,7 +98,8 @@ mod tests {
             main.api_tokens.insert(token.id, stored.clone());
         });
         let revoked = testing::changed(&farm, |main| testing::each(&mut main.api_tokens, |t| t.revoked = true));
-        let disabled = testing::changed(&farm, |main| testing::each(&mut main.admins, |a| a.enabled = false));
+        let disabled =
+            testing::changed(&farm, |main| testing::each(&mut main.admins, |a| Arc::make_mut(a).enabled = false));
         let text = &token.text;
         let mixed = text.replace(&token.id.to_string(), &other.id.to_string());
         let wrong = format!("{}{}", &text[..39], &other.text[39..]);

@@ -129,6 +129,7 @@ fn broker_key(snapshot: &Snapshot, id: BrokerId) -> Option<PublicKey> {
 mod tests {
     use super::*;
     use crate::rest::testing;
+    use std::sync::Arc;
 
     #[test]
     fn a_logon_is_good_while_its_broker_and_its_administrator_are() {
@@ -139,8 +140,9 @@ mod tests {
         assert_eq!(issued, Wall(1_001), "after the last change of the credentials, at 1,000");
         let token = LoginToken { admin, issuer: farm.me, issued, expires: issued.plus(500) };
         let good = token.sign(&key);
-        let change =
-            |change: &dyn Fn(&mut Admin)| testing::changed(&farm, |main| testing::each(&mut main.admins, change));
+        let change = |change: &dyn Fn(&mut Admin)| {
+            testing::changed(&farm, |main| testing::each(&mut main.admins, |admin| change(Arc::make_mut(admin))))
+        };
         let mut bent = good.clone();
         bent.replace_range(30..31, if &bent[30..31] == "A" { "B" } else { "A" });
         let forged = token.sign(&MemberKey::from_seed(&[2; 32]));

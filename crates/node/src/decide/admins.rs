@@ -8,6 +8,7 @@ use hostler_events::payload::{
 };
 use hostler_events::{Actor, Event};
 use hostler_model::{AdminId, Thing};
+use std::sync::Arc;
 
 impl Decide<'_> {
     pub(super) fn admin(&mut self, command: &Command) -> Result<Decision, CommandError> {
@@ -84,8 +85,9 @@ impl Decide<'_> {
 
     /// Refuses to take away the last enabled owner of the farm: nobody could give the right back.
     fn another_owner(&self, besides: AdminId) -> Result<(), CommandError> {
-        let other =
-            |(id, a): (&AdminId, &hostler_views::Admin)| *id != besides && a.enabled && a.grants.iter().any(owns_farm);
+        let other = |(id, a): (&AdminId, &Arc<hostler_views::Admin>)| {
+            *id != besides && a.enabled && a.grants.iter().any(owns_farm)
+        };
         let is_owner = self.main.admins.get(&besides).is_some_and(|a| a.enabled && a.grants.iter().any(owns_farm));
         if is_owner && !self.main.admins.iter().any(other) {
             return Err(CommandError::Invalid(

@@ -8,6 +8,7 @@ use hostler_model::{AdminId, GatewayId, GroupId, HostId, ItemId, SiteId, Thing, 
 use imbl::{OrdMap, OrdSet};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const CONTEXT: &str = "hostler 1 view digest";
 
@@ -49,12 +50,12 @@ impl Digests {
 /// The stored forms of a state's maps.
 #[derive(Clone, Debug, Default)]
 struct Forms {
-    hosts: Form<OrdMap<HostId, Host>>,
-    gateways: Form<OrdMap<GatewayId, Gateway>>,
-    items: Form<OrdMap<ItemId, Item>>,
+    hosts: Form<OrdMap<HostId, Arc<Host>>>,
+    gateways: Form<OrdMap<GatewayId, Arc<Gateway>>>,
+    items: Form<OrdMap<ItemId, Arc<Item>>>,
     users: Form<OrdMap<UserId, User>>,
-    groups: Form<OrdMap<GroupId, Group>>,
-    admins: Form<OrdMap<AdminId, Admin>>,
+    groups: Form<OrdMap<GroupId, Arc<Group>>>,
+    admins: Form<OrdMap<AdminId, Arc<Admin>>>,
     tokens: Form<OrdMap<TokenId, JoinToken>>,
     api_tokens: Form<OrdMap<TokenId, ApiToken>>,
     settled: Form<OrdMap<EventRef, Settlement>>,

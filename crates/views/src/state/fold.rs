@@ -10,6 +10,7 @@ use hostler_events::payload::{GatewayField, GroupField, HostField, ItemField, Pr
 use hostler_events::{Event, EventRef};
 use hostler_model::{AdminId, BrokerId, MemberRole, Name, Thing, TokenId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl State {
     #[allow(clippy::too_many_lines)] // one arm a type of event: splitting it would hide that none is missing
@@ -113,15 +114,15 @@ impl State {
                     added: at,
                     credentials_since: at,
                 };
-                self.admins.insert(e.admin, admin);
+                self.admins.insert(e.admin, Arc::new(admin));
             }
             Event::AdminGranted(e) => {
-                if let Some(a) = self.admins.get_mut(&e.admin) {
+                if let Some(a) = self.admins.get_mut(&e.admin).map(Arc::make_mut) {
                     a.grants.clone_from(&e.grants);
                 }
             }
             Event::AdminPasswordSet(e) => {
-                if let Some(a) = self.admins.get_mut(&e.admin) {
+                if let Some(a) = self.admins.get_mut(&e.admin).map(Arc::make_mut) {
                     a.password_hash.clone_from(&e.password_hash);
                     a.credentials_since = at;
                 }
@@ -158,11 +159,11 @@ impl State {
                     logon_slots: Field::new(None, me),
                     joined: at,
                 };
-                self.hosts.insert(e.host, host);
+                self.hosts.insert(e.host, Arc::new(host));
                 self.use_token(Some(e.token), me);
             }
             Event::HostChanged(e) => {
-                let Some(host) = self.hosts.get_mut(&e.host) else { return };
+                let Some(host) = self.hosts.get_mut(&e.host).map(Arc::make_mut) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
@@ -190,11 +191,11 @@ impl State {
                     address: Field::new(e.address.clone(), me),
                     joined: at,
                 };
-                self.gateways.insert(e.gateway, gateway);
+                self.gateways.insert(e.gateway, Arc::new(gateway));
                 self.use_token(Some(e.token), me);
             }
             Event::GatewayChanged(e) => {
-                let Some(gateway) = self.gateways.get_mut(&e.gateway) else { return };
+                let Some(gateway) = self.gateways.get_mut(&e.gateway).map(Arc::make_mut) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
@@ -222,10 +223,10 @@ impl State {
                     default: Field::new(e.default, me),
                     published: at,
                 };
-                self.items.insert(e.item, item);
+                self.items.insert(e.item, Arc::new(item));
             }
             Event::ItemChanged(e) => {
-                let Some(item) = self.items.get_mut(&e.item) else { return };
+                let Some(item) = self.items.get_mut(&e.item).map(Arc::make_mut) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
@@ -263,10 +264,10 @@ impl State {
             Event::GroupAdded(e) => {
                 let name = self.name(Thing::Group(e.group), &e.name, notes);
                 let group = Group { name: Field::new(name, me), members: Field::new(e.members.clone(), me), added: at };
-                self.groups.insert(e.group, group);
+                self.groups.insert(e.group, Arc::new(group));
             }
             Event::GroupChanged(e) => {
-                let Some(group) = self.groups.get_mut(&e.group) else { return };
+                let Some(group) = self.groups.get_mut(&e.group).map(Arc::make_mut) else { return };
                 let mut w = Writer { loaded, notes };
                 for (n, field) in e.fields.iter().enumerate() {
                     match field {
@@ -372,7 +373,7 @@ impl State {
     }
 
     fn enable_admin(&mut self, admin: AdminId, enabled: bool, loaded: &Loaded) {
-        if let Some(a) = self.admins.get_mut(&admin) {
+        if let Some(a) = self.admins.get_mut(&admin).map(Arc::make_mut) {
             a.enabled = enabled;
             a.credentials_since = loaded.header.hlc;
         }
