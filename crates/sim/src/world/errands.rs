@@ -177,10 +177,16 @@ impl World {
                 }
                 // The token is there.
                 (Stage::Join { .. }, Ok(_)) => self.again(number),
-                // Where a join is refused or its answer was lost, a new token is needed.
+                // Where a join is refused or its answer was lost, a new token is needed; from another broker where this one
+                // was removed.
                 (
                     Stage::Join { .. },
-                    Err(CommandError::Token(_) | CommandError::Invalid(_) | CommandError::Exists { .. }),
+                    Err(
+                        CommandError::Token(_)
+                        | CommandError::Invalid(_)
+                        | CommandError::Exists { .. }
+                        | CommandError::Removed,
+                    ),
                 ) => {
                     self.set_stage(number, Stage::Token);
                     self.again(number);
