@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use hostler_events::{Actor, Class, EventRef, Frontier, Hash, StoredEvent};
-use hostler_model::{BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Thing, Wall};
+use hostler_model::{Address, BrokerId, Epoch, GatewayId, HostId, SessionId, SiteId, Thing, Wall};
 use hostler_node::{Alarm, Command, CommandError, Lag, Outcome};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::report::Session;
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub durable: Frontier,
     /// What is known of every broker of the farm.
     pub brokers: BTreeMap<BrokerId, BrokerNow>,
+    /// Where those brokers are whose joining is from the future by this one's clock.
+    pub held_brokers: BTreeMap<BrokerId, Address>,
     /// Gateways whose link is up, and how many connections each carries.
     pub gateways: BTreeMap<GatewayId, u32>,
     /// What an administrator should know, the worst first.

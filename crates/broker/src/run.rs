@@ -306,6 +306,7 @@ impl Starter {
     fn targets(&self, known: &HashMap<BrokerId, Address>) -> HashMap<BrokerId, Address> {
         let snapshot = self.shared.snapshot.borrow().clone();
         let mut targets: HashMap<BrokerId, Address> = snapshot.farm_members().map(|m| (m.id, m.peer.clone())).collect();
+        targets.extend(snapshot.held_brokers.iter().map(|(id, at)| (*id, at.clone())));
         if targets.is_empty() {
             targets.clone_from(known);
         }

@@ -57,6 +57,7 @@ impl Heard {
         let mut latest_first: Vec<i128> = self.clocks.values().copied().collect();
         latest_first.sort_unstable_by(|a, b| b.cmp(a));
         self.most = latest_first.get(others.div_ceil(2)).copied();
+        self.believed = self.believed.max(self.most.unwrap_or(self.believed));
     }
 
     /// Looks at the clock. True where what [`Self::wall`] says was set back.
@@ -68,6 +69,11 @@ impl Heard {
         (self.offset, self.now) = (offset, now.mono);
         let before = std::mem::replace(&mut self.believed, self.most.map_or(offset, |most| most.max(offset)));
         self.believed + i128::from(JUMP_MS) <= before
+    }
+
+    /// True where most of the members' clocks were heard.
+    pub(crate) fn knows_the_time(&self) -> bool {
+        self.most.is_some()
     }
 
     /// What is from the future is so by this: the clock when it was looked at last, or, where that is behind most of the

@@ -250,10 +250,7 @@ impl Node {
         let no_use = replica.load(events, saved, now.wall, &mut clock);
         let feed = Feed { broker: config.me, incarnation: config.incarnation };
         let (seq, head) = replica.accepted.0.get(&feed).copied().unwrap_or_default();
-        // What this broker wrote in the future, by a clock that was wrong, must not be followed by something earlier.
-        let ahead = replica.folded.0.get(&feed).copied().unwrap_or_default().0 < seq;
-        let continuity =
-            if ahead || replica.has_forked(&feed) { Continuity::Broken } else { Continuity::asking(now.mono) };
+        let continuity = if replica.has_forked(&feed) { Continuity::Broken } else { Continuity::asking(now.mono) };
         let generation = now.wall.0;
         let members = Members::new(config.me, generation, random.generator());
         let next_number = random.first_number();
@@ -301,10 +298,7 @@ impl Node {
     /// Takes in what happened.
     pub fn handle(&mut self, now: Now, input: Input) {
         if self.heard.watch_clock(now) && self.replica.hold_again(self.heard.wall(), self.author.clock_mut()) {
-            // What it wrote in the future must not be followed by something earlier.
-            let feed = self.author.feed();
-            let ahead = |f: &Frontier| f.0.get(&feed).map_or(0, |(seq, _)| *seq);
-            if ahead(&self.replica.folded) < ahead(&self.replica.accepted) {
+            if self.has_written_ahead() {
                 self.break_continuity();
             }
             self.out.push_back(Output::Changed);
@@ -490,8 +484,18 @@ impl Node {
     /// Once it is clear whether the feed goes on, what waited for that is carried out.
     fn settle(&mut self, now: Now) {
         // Asked for after every input, and of no interest once it is settled.
-        let members = if self.continuity.is_asking() { self.other_members() } else { BTreeSet::new() };
+        let asks = self.continuity.is_asking();
+        let members = if asks { self.other_members() } else { BTreeSet::new() };
         let settled = self.continuity.settle(now.mono, &members);
+        if asks && settled {
+            // By now it is known what most clocks show, if it ever will be.
+            if self.replica.release_held(self.heard.wall(), self.author.clock_mut()) {
+                self.out.push_back(Output::Changed);
+            }
+            if self.has_written_ahead() {
+                self.continuity = Continuity::Broken;
+            }
+        }
         self.look_at_standing(now);
         if settled {
             self.heed_restored();
@@ -519,9 +523,25 @@ impl Node {
         if self.planted.is(crate::fault::Fault::ClockAheadIgnored) { 0 } else { ahead_ms }
     }
 
+    /// What it wrote in the future, by a clock that was wrong, must not be followed by something earlier.
+    fn has_written_ahead(&self) -> bool {
+        let feed = self.author.feed();
+        let last = |f: &Frontier| f.0.get(&feed).map_or(0, |(seq, _)| *seq);
+        last(&self.replica.folded) < last(&self.replica.accepted)
+    }
+
+    /// All other brokers of the farm, by the views and by what is held.
     fn other_members(&self) -> BTreeSet<BrokerId> {
         let states = self.replica.views.timelines().map(|(_, t)| t.state());
-        states.flat_map(|s| s.order.iter().copied()).filter(|b| *b != self.me).collect()
+        let members = states.flat_map(|s| s.order.iter()).chain(self.replica.held_brokers.keys());
+        members.copied().filter(|b| *b != self.me).collect()
+    }
+
+    /// Brokers whose joining is from the future by this one's clock. Links to them are what can put that right.
+    pub fn held_brokers(
+        &self,
+    ) -> impl Iterator<Item = (BrokerId, PublicKey, &hostler_events::payload::BrokerAddresses)> {
+        self.replica.held_brokers.iter().map(|(id, (key, addresses))| (*id, *key, addresses))
     }
 
     fn member_count(&self) -> u32 {

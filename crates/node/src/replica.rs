@@ -3,6 +3,7 @@
 mod branches;
 
 use crate::fault::{Fault, Planted};
+use hostler_events::payload::BrokerAddresses;
 use hostler_events::{Event, EventRef, Forks, Frontier, Hash, OrderKey, StoredEvent, verify_batch};
 use hostler_model::{BrokerId, Epoch, Feed, HlcClock, PublicKey, SiteId, Wall, limits};
 use hostler_views::{Loaded, SavedViews, SavedViewsError, Views};
@@ -10,9 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use branches::{BRANCHES, Events};
-
-/// Events that are in the future, at most; beyond that, what a broken clock wrote waits on disk until a restart.
-const HELD: usize = 100_000;
 
 /// What became of events that a peer sent.
 #[derive(Default)]
@@ -71,6 +69,8 @@ pub(crate) struct Replica {
     /// Types of events that are taken for unknown.
     pub(crate) unread: Vec<u16>,
     held: BTreeMap<(Wall, Feed, u64, Hash), Arc<Loaded>>,
+    /// Brokers whose joining is held. They can tell this one what time it is.
+    pub(crate) held_brokers: BTreeMap<BrokerId, (PublicKey, BrokerAddresses)>,
     /// The feeds of which two branches are here, held or not.
     pub(crate) forks: Forks,
     pub(crate) planted: Planted,
@@ -323,12 +323,34 @@ impl Replica {
         let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0, Hash::ZERO));
         let due = std::mem::replace(&mut self.held, later).into_values().chain(events).collect();
         let now = self.admit(due, wall, clock);
+        self.look_at_held();
         if now.is_empty() {
             return false;
         }
         let changed = self.views.insert(now);
         self.name_folded();
         changed
+    }
+
+    fn look_at_held(&mut self) {
+        self.held_brokers.clear();
+        let mut gone = BTreeSet::new();
+        for event in self.held.values().filter_map(|l| l.event.as_ref()) {
+            match event {
+                Event::BrokerJoined(e) => {
+                    self.held_brokers.insert(e.broker, (e.key, e.addresses.clone()));
+                }
+                Event::BrokerKeyReplaced(e) => {
+                    if let Some((key, _)) = self.held_brokers.get_mut(&e.broker) {
+                        *key = e.key;
+                    }
+                }
+                Event::BrokerRemoved(e) => drop(gone.insert(e.broker)),
+                Event::BrokerCompromised(e) => drop(gone.insert(e.broker)),
+                _ => {}
+            }
+        }
+        self.held_brokers.retain(|broker, _| !gone.contains(broker));
     }
 
     /// Holds what is in the future; the rest is seen from now on, and to be folded.
@@ -338,9 +360,7 @@ impl Replica {
         for loaded in events {
             let (r, hlc) = (loaded.reference, loaded.header.hlc);
             if hlc.wall > horizon && !self.planted.is(Fault::FutureFolded) {
-                if self.held.len() < HELD {
-                    self.held.insert((hlc.wall, r.feed, r.seq, r.hash), loaded);
-                }
+                self.held.insert((hlc.wall, r.feed, r.seq, r.hash), loaded);
                 continue;
             }
             clock.observe(hlc);

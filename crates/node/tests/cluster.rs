@@ -349,8 +349,15 @@ fn a_broker_whose_clock_is_set_back_forgets_nothing() {
     net.link(1, 3, true);
     net.run(3_000);
     assert_eq!(knows(&mut net, "alice"), [true, true, false]);
+    assert_eq!(net.command(3, user("dora")), Err(CommandError::NotReady));
+    let held: Vec<_> = net.node(3).held_brokers().map(|(broker, _, _)| broker).collect();
+    assert_eq!(held, [id(1), id(2), id(3)], "it knows whom to ask");
     net.link(2, 3, true);
     net.run(3_000);
+    assert_eq!(net.node(3).held_brokers().count(), 0);
+    net.command(3, user("erin")).unwrap();
+    net.run(2_000);
+    assert_eq!(knows(&mut net, "erin"), [true; 3]);
     for name in ["alice", "bob", "carol"] {
         assert_eq!(knows(&mut net, name), [true; 3], "{name}");
     }

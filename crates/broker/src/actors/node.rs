@@ -325,6 +325,7 @@ impl NodeActor {
             master_since: self.master_since(),
             durable: self.node.durable().clone(),
             brokers,
+            held_brokers: self.node.held_brokers().map(|(id, _, at)| (id, at.peer.clone())).collect(),
             gateways: self.gateways.clone(),
             alarms: self.node.alarms(),
             events,
@@ -370,6 +371,7 @@ impl NodeActor {
     fn set_roster(&mut self) {
         let views = self.node.views();
         let mut brokers: Vec<_> = members(&self.sites, &self.main).map(|m| (m.key, m.id.0)).collect();
+        brokers.extend(self.node.held_brokers().map(|(id, key, _)| (key, id.0)));
         if brokers.is_empty() {
             // The log has not come yet.
             brokers = self.trusted.iter().map(|(id, key)| (*key, id.0)).collect();
@@ -593,6 +595,7 @@ pub(crate) fn empty_snapshot(me: BrokerId, site_id: SiteId) -> Arc<Snapshot> {
         master_since: None,
         durable: Frontier::default(),
         brokers: BTreeMap::new(),
+        held_brokers: BTreeMap::new(),
         gateways: BTreeMap::new(),
         alarms: Vec::new(),
         events: 0,

@@ -27,6 +27,7 @@ pub(crate) fn snapshot(key: &MemberKey) -> Snapshot {
         master_since: None,
         durable: Frontier::default(),
         brokers: BTreeMap::new(),
+        held_brokers: BTreeMap::new(),
         gateways: BTreeMap::new(),
         alarms: Vec::new(),
         events: 5,

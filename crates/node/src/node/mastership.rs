@@ -244,6 +244,11 @@ impl Node {
         if let Some(event) = self.halted_by() {
             return Err(CommandError::Halted(event.to_string()));
         }
+        // By its clock brokers join in the future, and nobody can tell whether the clock is right: what it would write could
+        // take no notice of who the members are.
+        if !self.replica.held_brokers.is_empty() && !self.heard.knows_the_time() {
+            return Err(CommandError::NotReady);
+        }
         let ahead_ms = self.ahead_ms();
         if ahead_ms > limits::CLOCK_REFUSE_AHEAD_MS && class != Class::Revocation {
             return Err(CommandError::ClockAhead { ahead_s: ahead_ms / 1_000 });

@@ -169,7 +169,8 @@ impl Process {
         };
         let disabled = state.and_then(|s| s.brokers.get(&me)).is_some_and(|b| !b.enabled);
         self.disabled_since = if disabled { self.disabled_since.or(Some(at_ms)) } else { None };
-        self.members = timelines().flat_map(|(_, t)| t.state().order.iter().copied()).collect();
+        let members = timelines().flat_map(|(_, t)| t.state().order.iter().copied());
+        self.members = members.chain(self.node.held_brokers().map(|(id, _, _)| id)).collect();
         if folded == self.folded {
             return false;
         }
