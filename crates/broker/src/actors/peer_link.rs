@@ -81,10 +81,10 @@ impl Actor for PeerLink {
     }
 }
 
-/// Passes on what the peer says. Where the broker's actor is busy, the link waits: the peer's sends queue up there. But
-/// not from the first message on, so that the actor takes in at once what came meanwhile. An
-/// answer goes back over the link that the question came by, or nowhere: behind another link there may be another life
-/// of the peer, which gives the same numbers to other questions.
+/// Passes on what the peer says. Where the broker's actor is busy, the link waits, and the peer's sends queue up there;
+/// but not from the first message on, so that the actor takes in at once what came meanwhile. An answer goes back over the
+/// link that the question came by, or nowhere: behind another link there may be another life of the peer, which gives the
+/// same numbers to other questions.
 async fn read(
     peer: BrokerId,
     link: PeerHandle,
