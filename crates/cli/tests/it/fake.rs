@@ -88,6 +88,7 @@ impl Fake {
             master_since: None,
             durable: Default::default(),
             brokers: BTreeMap::from([(me, BrokerNow { alive: true, ..BrokerNow::default() })]),
+            held_brokers: BTreeMap::new(),
             gateways: BTreeMap::from([(GatewayId([0x90; 16]), 3)]),
             alarms: vec![Alarm {
                 code: AlarmCode::ClockOff,
