@@ -112,6 +112,7 @@ impl Replica {
         self.find_forks(&unordered, &events);
         self.durable = self.accepted.clone();
         let now = self.admit(events, wall, clock);
+        self.look_at_held();
         let mut no_use = None;
         if let Some(saved) = saved {
             // Saved views that cover what is held now, by another clock, are of no use: it is missing in `now`.
@@ -321,9 +322,13 @@ impl Replica {
     fn fold(&mut self, events: Vec<Arc<Loaded>>, wall: Wall, clock: &mut HlcClock) -> bool {
         // What was held and is due comes before what follows it in its feed.
         let later = self.held.split_off(&(wall.plus(limits::HELD_AHEAD_MS + 1), first_feed(), 0, Hash::ZERO));
-        let due = std::mem::replace(&mut self.held, later).into_values().chain(events).collect();
-        let now = self.admit(due, wall, clock);
-        self.look_at_held();
+        let due = std::mem::replace(&mut self.held, later);
+        let (any_due, held) = (!due.is_empty(), self.held.len());
+        let now = self.admit(due.into_values().chain(events).collect(), wall, clock);
+        // A broker whose clock is wrong may hold its whole log, and every event comes by here.
+        if any_due || self.held.len() != held {
+            self.look_at_held();
+        }
         if now.is_empty() {
             return false;
         }

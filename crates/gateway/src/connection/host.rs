@@ -8,8 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long it may take until a host has a connection and the client's first packet, in ms; the name's lookup included. TCP's
-/// second attempt comes after 1 s.
+/// How long it may take until a host has a connection and the client's first packet, in ms; the name's lookup included.
+/// TCP's second attempt comes after 1 s.
 pub(crate) const DIAL_MS: u64 = 2_000;
 
 /// Connects, sends the client's first bytes, and waits for the host's first, which stay unread: until then the client has
