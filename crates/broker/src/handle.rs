@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use hostler_brokering::serving;
 use hostler_events::{Actor, StoredEvent};
 use hostler_model::{BrokerId, HostId, SeatId, SessionId, SiteId, UserName, Wall, limits};
-use hostler_node::{Command, CommandError, Outcome};
+use hostler_node::{Command, CommandError, Lag, Outcome};
 use hostler_rdp::{SignedTicket, Ticket, UserMatch, hinted_name, match_user};
 use hostler_seating::explanation::Explanation;
 use hostler_seating::home::home_order;
@@ -34,6 +34,8 @@ use tracing::{info, warn};
 const HOME_WAIT: Duration = Duration::from_millis(limits::HOME_BROKER_WAIT_MS);
 /// How long a home broker that has taken a request up may take: the site's own limits are below that.
 const DECISION: Duration = Duration::from_secs(120);
+/// How long this broker may be behind the others at most before what it does not know counts as unknown, in ms.
+const CATCH_UP_MS: u64 = 60_000;
 
 /// What a request does.
 pub struct Handle {
@@ -63,7 +65,7 @@ impl Handle {
         }
         match message {
             GatewayToBroker::Seat { user, client, avoid, .. } => {
-                let user = known_user(&snapshot, &user)?;
+                let user = known_user(&snapshot, &user).map_err(|why| unless_behind(why, own_lag(&snapshot)))?;
                 let request = SeatRequest { user, item: None, client: Some(client), door: Door::Open, avoid };
                 let placement = self.find_seat(request).await?;
                 self.route(&placement)
@@ -122,7 +124,8 @@ impl Handle {
     }
 
     async fn decide(&self, request: SeatRequest) -> Result<Box<Placement>, NoSeat> {
-        self.site.send(Decide(request)).await.unwrap_or(Err(NoSeat::Busy))
+        let decided = self.site.send(Decide(request)).await.unwrap_or(Err(NoSeat::Busy));
+        decided.map_err(|why| unless_behind(why, own_lag(&self.snapshot())))
     }
 
     /// Asks the user's home broker; where it does not answer in time, or decides nothing, the next in the hash decides.
@@ -273,6 +276,24 @@ impl Backend for Handle {
     }
 }
 
+/// How far this broker is behind the others.
+fn own_lag(snapshot: &Snapshot) -> Lag {
+    snapshot.brokers.get(&snapshot.me).map(|b| b.lag).unwrap_or_default()
+}
+
+/// A broker that lacks events does not say that somebody is unknown or may not: what it lacks may say otherwise, and
+/// another broker can decide. What it still lacks after a minute does not come, and is no excuse any more.
+fn unless_behind(why: NoSeat, lag: Lag) -> NoSeat {
+    match why {
+        NoSeat::UnknownUser(_) | NoSeat::NotEntitled { .. } | NoSeat::NoDefault(_)
+            if lag.events > 0 && lag.ms < CATCH_UP_MS =>
+        {
+            NoSeat::Busy
+        }
+        why => why,
+    }
+}
+
 /// The brokers that take work now, by priority.
 fn serving_now(snapshot: &Snapshot) -> Vec<BrokerId> {
     if snapshot.removal.is_some() {
@@ -290,5 +311,23 @@ fn known_user(snapshot: &Snapshot, hint: &str) -> Result<UserName, NoSeat> {
         UserMatch::Ambiguous | UserMatch::Unknown => {
             Err(NoSeat::UnknownUser(hint.chars().take(limits::NAME_BYTES).collect()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_is_behind_lets_another_say_no() {
+        let unknown = || NoSeat::UnknownUser("alice".to_string());
+        for (events, ms, want) in
+            [(0, 0, unknown()), (1, 0, NoSeat::Busy), (1, CATCH_UP_MS - 1, NoSeat::Busy), (1, CATCH_UP_MS, unknown())]
+        {
+            assert_eq!(unless_behind(unknown(), Lag { events, ms }), want, "{events} events for {ms} ms");
+        }
+        // What it knows of the hosts, nobody knows better.
+        let full = NoSeat::NoHost { user: "alice".parse().unwrap(), reason: "full".to_string() };
+        assert_eq!(unless_behind(full.clone(), Lag { events: 1, ms: 0 }), full);
     }
 }

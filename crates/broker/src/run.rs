@@ -142,6 +142,9 @@ impl Broker {
             node = node.restored(mark);
         }
         let node = NodeActor::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| node);
+        // Nobody is let in before the roster is there, and the site's machine begins with the hosts that the log has: with
+        // none it would have none to wait for.
+        let _ = first_snapshot.changed().await;
         let machine = Site::new(config.me, random()?);
         let (of_site, of_node) = (shared.clone(), node.clone());
         let site = SiteActor::start_in_arbiter(&actix::Arbiter::new().handle(), move |_| {
@@ -158,8 +161,6 @@ impl Broker {
             arbiters,
             next: AtomicU64::new(1),
         });
-        // Nobody is let in before the roster is there.
-        let _ = first_snapshot.changed().await;
         let options = |service| EndpointOptions {
             service,
             key: config.key.clone(),

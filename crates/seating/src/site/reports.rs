@@ -180,10 +180,12 @@ impl Site {
         report.seats.iter().for_each(|seat| self.books.remove_seat(row, seat));
     }
 
-    /// Ends the wait after the start once every host of the catalog was heard.
+    /// Ends the wait after the start once every host of the catalog was heard. A catalog without hosts ends nothing: that
+    /// of a broker that has just joined has none yet, and "no host" would be wrong a moment later.
     pub(super) fn end_learning(&mut self) {
         let unheard = |h: &super::host::Host| h.listed && h.enabled && h.heard_at.is_none();
-        if self.has_catalog && self.learning_until.is_some() && !self.hosts.iter().any(|(_, host)| unheard(host)) {
+        let heard = !self.catalog.hosts.is_empty() && !self.hosts.iter().any(|(_, host)| unheard(host));
+        if self.has_catalog && self.learning_until.is_some() && heard {
             self.learning_until = None;
             self.room = true;
         }

@@ -38,6 +38,23 @@ fn a_starting_broker_waits_for_the_hosts() {
 }
 
 #[test]
+fn a_broker_that_has_just_joined_waits_for_the_list_of_hosts_too() {
+    let mut desk = Desk { catalog: catalog(0, &["alice"]), ..Desk::empty() };
+    desk.publish();
+    assert_eq!(desk.request(ask("alice", None)), []);
+    desk.catalog = catalog(1, &["alice"]);
+    desk.publish();
+    desk.input(SiteInput::AgentUp { host: host(1) });
+    assert_eq!(Desk::offered(&desk.report(1, report(0))).1.user, user("alice"));
+    // Where there are none, that is said, in the end.
+    let mut desk = Desk { catalog: catalog(0, &["alice"]), ..Desk::empty() };
+    desk.publish();
+    assert_eq!(desk.request(ask("alice", None)), []);
+    assert_eq!(desk.wait(9_999), []);
+    assert!(matches!(&desk.wait(1)[..], [SiteOutput::Reply { result: Err(NoSeat::NoHost { .. }), .. }]));
+}
+
+#[test]
 fn nonsense_reports_are_refused_whole_and_told_once() {
     let mut desk = Desk::new(catalog(1, &["alice"]), &[busy(0, 100)]);
     let bad = busy(0, 1_001);
