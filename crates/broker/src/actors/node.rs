@@ -2,25 +2,27 @@
 
 mod appending;
 mod checkpoint;
+mod messages;
 mod outbox;
 mod restored;
 mod states;
 
 pub(crate) use checkpoint::SaveViews;
+pub(crate) use messages::{DoCommand, Fenced, FromPeer, GatewayIs, LookAt, Noticed, ReadLog};
 
 use appending::Appending;
 use outbox::Outbox;
 
-use crate::backend::{BrokerNow, LogQuery, Look, Snapshot};
+use crate::backend::{BrokerNow, Snapshot};
 use crate::farm::members;
 use crate::overlap::{Left, Overlap};
 use crate::shared::Shared;
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
-use hostler_events::{Actor as Who, Frontier};
+use hostler_events::Frontier;
 use hostler_log_rocks::{LogHandle, RocksReader};
 use hostler_model::{BrokerId, Epoch, Feed, GatewayId, MemberRole, Mono, Now, PublicKey, SiteId, Thing, Wall, limits};
-use hostler_node::{AlarmCode, Command, CommandError, Input, Node, Outcome, Output};
-use hostler_views::{Entry, State};
+use hostler_node::{CommandError, Input, Node, Outcome, Output};
+use hostler_views::State;
 use hostler_wire::DatagramError;
 use hostler_wire::messages::peer::{About, PeerFrame};
 use imbl::OrdMap;
@@ -28,7 +30,7 @@ use imbl::ordmap::DiffItem;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 /// Messages that wait for this actor; whoever has more waits or hears "busy".
@@ -43,62 +45,6 @@ const PUBLISH_EVERY_MS: u64 = 5;
 const TAKEN_AT_ONCE: usize = 256;
 /// What a broker told of its logons counts for so long, in ms.
 const HOUR_MS: u64 = 3_600_000;
-
-/// Carry out a command.
-pub(crate) struct DoCommand {
-    /// Who wants it.
-    pub(crate) actor: Who,
-    /// In which site.
-    pub(crate) site: SiteId,
-    /// What.
-    pub(crate) command: Command,
-}
-
-impl Message for DoCommand {
-    type Result = Result<Outcome, CommandError>;
-}
-
-/// What a peer's link says.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) enum FromPeer {
-    /// A link came up, or one is gone: [`Shared::peers`] says what is there now. Of two links on two threads, the end of
-    /// the former one may be told after the beginning of the next.
-    Link(BrokerId),
-    /// The peer does not accept this broker's key.
-    Refused(BrokerId),
-    /// The peer says something. What comes with it is given back when that was taken in.
-    Says(BrokerId, Box<hostler_node::Message>, Option<OwnedSemaphorePermit>),
-    /// The peer tells of itself.
-    Tells(BrokerId, About),
-}
-
-/// A gateway's link is up and carries so many connections, or it is gone.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct GatewayIs(pub(crate) GatewayId, pub(crate) Option<u32>);
-
-/// A part of the log.
-pub(crate) struct ReadLog(pub(crate) LogQuery);
-
-impl Message for ReadLog {
-    type Result = Vec<Entry>;
-}
-
-/// A look at the views.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct LookAt(pub(crate) Look);
-
-/// Something that seating found out.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Noticed(pub(crate) AlarmCode, pub(crate) String);
-
-/// An agent or a gateway refused an order: it has seen a later epoch.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Fenced(pub(crate) Thing, pub(crate) Epoch);
 
 /// These batches are on the disk.
 #[derive(Message)]
