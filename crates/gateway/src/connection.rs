@@ -49,6 +49,7 @@ pub(crate) struct Visit {
     /// As the client gave it.
     name: Option<String>,
     ticket: Option<String>,
+    /// Until a host has answered it.
     request: Option<ConnectionRequest>,
     goal: Option<Goal>,
     carried: bool,
@@ -90,7 +91,7 @@ impl Visit {
     /// Serves the client until the connection has ended, or until the gateway stops, and writes its log line.
     pub(crate) async fn serve(
         mut self: Box<Self>,
-        client: TcpStream,
+        client: &mut TcpStream,
         shared: &Shared,
         mut stopped: watch::Receiver<bool>,
     ) {
@@ -102,9 +103,9 @@ impl Visit {
         self.log(&ending);
     }
 
-    async fn pass(&mut self, mut client: TcpStream, shared: &Shared) -> Ending {
+    async fn pass(&mut self, client: &mut TcpStream, shared: &Shared) -> Ending {
         // In a place of its own, which is given back: a connection that is carried lives long and needs none of it.
-        let ending = match Box::pin(self.find_host(&mut client, shared)).await {
+        let ending = match Box::pin(self.find_host(client, shared)).await {
             Ok(host) => return self.carry(client, host, shared).await,
             Err(ending) => ending,
         };
@@ -207,11 +208,11 @@ impl Visit {
         }
     }
 
-    async fn carry(&mut self, client: TcpStream, host: TcpStream, shared: &Shared) -> Ending {
+    async fn carry(&mut self, client: &mut TcpStream, mut host: TcpStream, shared: &Shared) -> Ending {
         count(&shared.metrics.spliced);
         let _carrying = Gauge::up(&shared.metrics.carrying);
-        self.carried = true;
-        let relayed = relay(client, host, &shared.pipes).await;
+        (self.carried, self.request) = (true, None);
+        let relayed = relay(client, &mut host, &shared.pipes).await;
         (self.to_host_bytes, self.to_client_bytes) = (relayed.to_host_bytes, relayed.to_client_bytes);
         shared.metrics.to_host_bytes.fetch_add(relayed.to_host_bytes, Ordering::Relaxed);
         shared.metrics.to_client_bytes.fetch_add(relayed.to_client_bytes, Ordering::Relaxed);

@@ -43,7 +43,7 @@ pub(crate) async fn listen(listener: TcpListener, at: SocketAddr, door: Arc<Door
 }
 
 impl Door {
-    fn enter(self: &Arc<Self>, client: TcpStream, from: SocketAddr, at: SocketAddr, complaints: &mut Complaints) {
+    fn enter(self: &Arc<Self>, mut client: TcpStream, from: SocketAddr, at: SocketAddr, complaints: &mut Complaints) {
         let place = match self.places.take(from.ip()) {
             Ok(place) => place,
             Err(why) => return self.refuse(from, why, complaints),
@@ -53,7 +53,7 @@ impl Door {
         let visit = Visit::begin(id, from, at);
         let door = self.clone();
         let serving = async move {
-            visit.serve(client, &door.shared, door.stopped.clone()).await;
+            visit.serve(&mut client, &door.shared, door.stopped.clone()).await;
             drop(place);
         };
         tokio::spawn(serving);

@@ -16,9 +16,9 @@ use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
@@ -67,25 +67,29 @@ pub struct Relayed {
     pub end: Result<(), RelayError>,
 }
 
-/// Carries bytes between the two until both have ended, or one breaks; then both are closed. One side's end of sending
-/// is passed on, and the other may go on sending. Both should have been [prepared](prepare).
+/// Carries bytes between the two until both have ended, or one breaks; then whoever has them should close both. One side's
+/// end of sending is passed on, and the other may go on sending. Both should have been [prepared](prepare).
 ///
-/// To stop earlier, drop the future: that closes both, too.
-pub async fn relay(mut client: TcpStream, mut host: TcpStream, pipes: &PipePool) -> Relayed {
+/// To stop earlier, drop the future.
+pub async fn relay(client: &mut TcpStream, host: &mut TcpStream, pipes: &PipePool) -> Relayed {
     let (to_host, to_client) = (AtomicU64::new(0), AtomicU64::new(0));
     let ((from_client, client), (from_host, host)) = (client.split(), host.split());
-    let (c, h) =
-        (Half { stream: client.as_ref(), side: Side::Client }, Half { stream: host.as_ref(), side: Side::Host });
-    let both = async {
-        tokio::try_join!(carry(from_client, c, h, pipes, &to_host), carry(from_host, h, c, pipes, &to_client))
-            .map(|_| ())
-    };
-    // In this order: what a side sent before it broke is still carried, unless the other side doesn't take it.
-    let end = tokio::select! {
-        biased;
-        end = both => end,
-        error = c.broken() => Err(error),
-        error = h.broken() => Err(error),
+    let c = Half { stream: client.as_ref(), side: Side::Client };
+    let h = Half { stream: host.as_ref(), side: Side::Host };
+    let up = Way { from: c, to: h, pipes, carried: &to_host };
+    let down = Way { from: h, to: c, pipes, carried: &to_client };
+    let end = {
+        let (mut up, mut down) = (pin!(carry(from_client, &up)), pin!(carry(from_host, &down)));
+        let first = tokio::select! {
+            end = &mut up => end.map(|()| Side::Client),
+            end = &mut down => end.map(|()| Side::Host),
+        };
+        // Nothing more is read from the side that has ended.
+        match first {
+            Ok(Side::Client) => c.unless_broken(down).await,
+            Ok(Side::Host) => h.unless_broken(up).await,
+            Err(error) => Err(error),
+        }
     };
     Relayed { to_host_bytes: to_host.into_inner(), to_client_bytes: to_client.into_inner(), end }
 }
@@ -115,8 +119,17 @@ impl Half<'_> {
         socket::shut_down_sending(self.stream).map_err(|e| self.error(e))
     }
 
-    /// Waits until the connection breaks. Without this, a reset would stay unnoticed while all that this side sent
-    /// waits for the other side to take it.
+    /// Does something, unless this connection breaks: as long as nothing is read from it, a reset would stay unnoticed.
+    /// What it sent before is still carried, unless the other side doesn't take it.
+    async fn unless_broken<T>(self, what: impl Future<Output = Result<T, RelayError>>) -> Result<T, RelayError> {
+        tokio::select! {
+            biased;
+            done = what => done,
+            // What tokio keeps for this is large.
+            error = Box::pin(self.broken()) => Err(error),
+        }
+    }
+
     async fn broken(self) -> RelayError {
         let error = match self.stream.ready(Interest::ERROR).await {
             Ok(_) => match self.stream.take_error() {
@@ -128,6 +141,15 @@ impl Half<'_> {
         };
         self.error(error)
     }
+}
+
+/// One direction.
+struct Way<'a> {
+    from: Half<'a>,
+    to: Half<'a>,
+    pipes: &'a PipePool,
+    /// Bytes that the receiver has taken.
+    carried: &'a AtomicU64,
 }
 
 /// Why carrying paused.
@@ -142,122 +164,122 @@ enum Pause {
     NoSplice,
 }
 
-/// One direction, to its end.
-async fn carry(
-    mut reads: ReadHalf<'_>,
-    from: Half<'_>,
-    to: Half<'_>,
-    pipes: &PipePool,
-    carried: &AtomicU64,
-) -> Result<(), RelayError> {
+/// One direction, to its end. Thousands wait here at once, so what is needed only while there is much to carry has a
+/// place of its own for that time.
+async fn carry(mut reads: ReadHalf<'_>, way: &Way<'_>) -> Result<(), RelayError> {
     let mut much = false;
     loop {
-        let before = carried.load(Ordering::Relaxed);
-        let pause = if much {
-            from.readable().await?;
-            match pipes.take() {
-                Some(pipe) => carry_by_pipe(from, to, pipe, carried).await?,
-                None => carry_by_copy(from, to, carried).await?,
-            }
+        let before = way.carried.load(Ordering::Relaxed);
+        let mut pause = Pause::Idle;
+        if much {
+            way.from.readable().await?;
+            pause = Box::pin(way.from.unless_broken(way.carry_much())).await?;
         } else {
-            carry_few(&mut reads, from, to, carried).await?
-        };
+            let rest = poll_fn(|cx| way.poll_few(&mut reads, &mut pause, cx)).await?;
+            if !rest.is_empty() {
+                Box::pin(way.from.unless_broken(way.send(&rest))).await?;
+            }
+        }
         match pause {
             // Whoever sent much sends more, most likely.
-            Pause::Idle => much = carried.load(Ordering::Relaxed) - before >= FEW_BYTES as u64,
+            Pause::Idle => much = way.carried.load(Ordering::Relaxed) - before >= FEW_BYTES as u64,
             Pause::Much => much = true,
-            Pause::End => return to.end_sending(),
-            Pause::NoSplice => pipes.stop_splicing(),
+            Pause::End => return way.to.end_sending(),
+            Pause::NoSplice => way.pipes.stop_splicing(),
         }
     }
 }
 
-/// What comes next, where it is little; only while it is handed on it is in this process.
-async fn carry_few(
-    reads: &mut ReadHalf<'_>,
-    from: Half<'_>,
-    to: Half<'_>,
-    carried: &AtomicU64,
-) -> Result<Pause, RelayError> {
-    let (pause, rest) = poll_fn(|cx| {
+impl Way<'_> {
+    /// Hands on what comes next, where it is little: only meanwhile it is in this process. Gives back what the receiver
+    /// did not take at once.
+    fn poll_few(
+        &self,
+        reads: &mut ReadHalf<'_>,
+        pause: &mut Pause,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Vec<u8>, RelayError>> {
         let mut space = [MaybeUninit::uninit(); FEW_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut *reads).poll_read(cx, &mut buffer)).map_err(|e| from.error(e))?;
-        let pause = match buffer.filled().len() {
-            0 => return Poll::Ready(Ok((Pause::End, Vec::new()))),
+        ready!(Pin::new(reads).poll_read(cx, &mut buffer)).map_err(|e| self.from.error(e))?;
+        *pause = match buffer.filled().len() {
+            0 => Pause::End,
             FEW_BYTES => Pause::Much,
             _ => Pause::Idle,
         };
-        let sent = match to.stream.try_write(buffer.filled()) {
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(Vec::new()));
+        }
+        let sent = match self.to.stream.try_write(buffer.filled()) {
             Ok(sent) => sent,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(e) => return Poll::Ready(Err(to.error(e))),
+            Err(e) => return Poll::Ready(Err(self.to.error(e))),
         };
-        carried.fetch_add(sent as u64, Ordering::Relaxed);
-        Poll::Ready(Ok((pause, buffer.filled().get(sent..).unwrap_or_default().to_vec())))
-    })
-    .await?;
-    send(to, &rest, carried).await?;
-    Ok(pause)
-}
+        self.carried.fetch_add(sent as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(buffer.filled().get(sent..).unwrap_or_default().to_vec()))
+    }
 
-/// Waits until all of it is sent.
-async fn send(to: Half<'_>, mut bytes: &[u8], carried: &AtomicU64) -> Result<(), RelayError> {
-    while !bytes.is_empty() {
-        to.writable().await?;
-        match to.stream.try_write(bytes) {
-            Ok(0) => return Err(to.error(io::ErrorKind::WriteZero.into())),
-            Ok(sent) => {
-                carried.fetch_add(sent as u64, Ordering::Relaxed);
-                bytes = bytes.get(sent..).unwrap_or_default();
+    async fn carry_much(&self) -> Result<Pause, RelayError> {
+        match self.pipes.take() {
+            Some(pipe) => self.carry_by_pipe(pipe).await,
+            None => self.carry_by_copy().await,
+        }
+    }
+
+    /// Everything that is there to read. The pipe is always empty before it is filled: so "would block" on filling it can
+    /// only be the socket's word.
+    async fn carry_by_pipe(&self, mut pipe: pipe::Borrowed<'_>) -> Result<Pause, RelayError> {
+        let Self { from, to, .. } = *self;
+        loop {
+            match from.stream.try_io(Interest::READABLE, || pipe.fill(from.stream.as_fd())) {
+                Ok(0) => return Ok(Pause::End),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
+                Err(e) if pipe::says_no_splice(&e) => return Ok(Pause::NoSplice),
+                Err(e) => return Err(from.error(e)),
             }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) => return Err(to.error(e)),
+            while pipe.held_bytes() > 0 {
+                // This is also where the task yields when it has had its share.
+                to.writable().await?;
+                match to.stream.try_io(Interest::WRITABLE, || pipe.drain(to.stream.as_fd())) {
+                    Ok(sent) => self.carried.fetch_add(sent as u64, Ordering::Relaxed),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
+                    Err(e) => return Err(to.error(e)),
+                };
+            }
         }
-        tokio::task::consume_budget().await;
     }
-    Ok(())
-}
 
-/// Everything that is there to read. The pipe is always empty before it is filled: so "would block" on filling it can
-/// only be the socket's word.
-async fn carry_by_pipe(
-    from: Half<'_>,
-    to: Half<'_>,
-    mut pipe: pipe::Borrowed<'_>,
-    carried: &AtomicU64,
-) -> Result<Pause, RelayError> {
-    loop {
-        match from.stream.try_io(Interest::READABLE, || pipe.fill(from.stream.as_fd())) {
-            Ok(0) => return Ok(Pause::End),
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
-            Err(e) if pipe::says_no_splice(&e) => return Ok(Pause::NoSplice),
-            Err(e) => return Err(from.error(e)),
-        }
-        while pipe.held_bytes() > 0 {
-            // This is also where the task yields when it has had its share.
-            to.writable().await?;
-            match to.stream.try_io(Interest::WRITABLE, || pipe.drain(to.stream.as_fd())) {
-                Ok(sent) => carried.fetch_add(sent as u64, Ordering::Relaxed),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(e) => return Err(to.error(e)),
+    /// The same through this process's memory.
+    async fn carry_by_copy(&self) -> Result<Pause, RelayError> {
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            let read = match self.from.stream.try_read(&mut buffer) {
+                Ok(0) => return Ok(Pause::End),
+                Ok(n) => buffer.get(..n).unwrap_or_default(),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
+                Err(e) => return Err(self.from.error(e)),
             };
+            self.send(read).await?;
         }
     }
-}
 
-/// The same through this process's memory.
-async fn carry_by_copy(from: Half<'_>, to: Half<'_>, carried: &AtomicU64) -> Result<Pause, RelayError> {
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        let read = match from.stream.try_read(&mut buffer) {
-            Ok(0) => return Ok(Pause::End),
-            Ok(n) => buffer.get(..n).unwrap_or_default(),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Pause::Idle),
-            Err(e) => return Err(from.error(e)),
-        };
-        send(to, read, carried).await?;
+    /// Waits until all of it is sent.
+    async fn send(&self, mut bytes: &[u8]) -> Result<(), RelayError> {
+        while !bytes.is_empty() {
+            self.to.writable().await?;
+            match self.to.stream.try_write(bytes) {
+                Ok(0) => return Err(self.to.error(io::ErrorKind::WriteZero.into())),
+                Ok(sent) => {
+                    self.carried.fetch_add(sent as u64, Ordering::Relaxed);
+                    bytes = bytes.get(sent..).unwrap_or_default();
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(self.to.error(e)),
+            }
+            tokio::task::consume_budget().await;
+        }
+        Ok(())
     }
 }
 

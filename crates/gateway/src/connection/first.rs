@@ -65,7 +65,7 @@ pub(super) async fn gone(client: &TcpStream) {
 }
 
 /// Tells the client that it is not let in. Whether it listens is its own affair.
-pub(super) async fn refuse(mut client: TcpStream, reply: NegativeReply) {
+pub(super) async fn refuse(client: &mut TcpStream, reply: NegativeReply) {
     let told = async {
         client.write_all(&reply.encode()).await?;
         client.shutdown().await?;

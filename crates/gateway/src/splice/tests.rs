@@ -24,9 +24,9 @@ async fn connection() -> (TcpStream, TcpStream) {
 
 /// A client and a host with a relay between them.
 async fn relayed(pipes: &Arc<PipePool>) -> (TcpStream, TcpStream, JoinHandle<Relayed>) {
-    let ((client, near_client), (host, near_host)) = (connection().await, connection().await);
+    let ((client, mut near_client), (host, mut near_host)) = (connection().await, connection().await);
     let pipes = Arc::clone(pipes);
-    let relay = tokio::spawn(async move { relay(near_client, near_host, &pipes).await });
+    let relay = tokio::spawn(async move { relay(&mut near_client, &mut near_host, &pipes).await });
     (client, host, relay)
 }
 
@@ -69,6 +69,14 @@ async fn expect_random(mut from: ReadHalf<'_>, seed: u64, chunks: usize) {
         assert!(got == want, "chunk {n} differs");
     }
     assert_eq!(from.read(&mut got).await.unwrap(), 0, "nothing comes behind");
+}
+
+/// Thousands of sessions are idle at once: what they need only while there is much to carry is not kept for them.
+#[tokio::test]
+async fn an_idle_session_is_small() {
+    let ((_client, mut near_client), (_host, mut near_host)) = (connection().await, connection().await);
+    let bytes = size_of_val(&relay(&mut near_client, &mut near_host, &PipePool::new()));
+    assert!(bytes < 640, "{bytes} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
