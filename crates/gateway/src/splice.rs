@@ -67,8 +67,8 @@ pub struct Relayed {
     pub end: Result<(), RelayError>,
 }
 
-/// Carries bytes between the two until both have ended, or one breaks; then whoever has them should close both. One side's
-/// end of sending is passed on, and the other may go on sending. Both should have been [prepared](prepare).
+/// Carries bytes between the two until both have ended, or one breaks; then whoever has them closes both. The end of what
+/// one side sends is passed on, and the other may go on sending. Both should have been [prepared](prepare).
 ///
 /// To stop earlier, drop the future.
 pub async fn relay(client: &mut TcpStream, host: &mut TcpStream, pipes: &PipePool) -> Relayed {
@@ -78,19 +78,15 @@ pub async fn relay(client: &mut TcpStream, host: &mut TcpStream, pipes: &PipePoo
     let h = Half { stream: host.as_ref(), side: Side::Host };
     let up = Way { from: c, to: h, pipes, carried: &to_host };
     let down = Way { from: h, to: c, pipes, carried: &to_client };
-    let end = {
+    let end = async {
         let (mut up, mut down) = (pin!(carry(from_client, &up)), pin!(carry(from_host, &down)));
-        let first = tokio::select! {
-            end = &mut up => end.map(|()| Side::Client),
-            end = &mut down => end.map(|()| Side::Host),
-        };
-        // Nothing more is read from the side that has ended.
-        match first {
-            Ok(Side::Client) => c.unless_broken(down).await,
-            Ok(Side::Host) => h.unless_broken(up).await,
-            Err(error) => Err(error),
+        // Nothing more is read from the side that ends first. The end of the other one is told by closing.
+        tokio::select! {
+            end = &mut up => { end?; h.end_sending()?; c.unless_broken(down).await }
+            end = &mut down => { end?; c.end_sending()?; h.unless_broken(up).await }
         }
     };
+    let end = end.await;
     Relayed { to_host_bytes: to_host.into_inner(), to_client_bytes: to_client.into_inner(), end }
 }
 
@@ -184,7 +180,7 @@ async fn carry(mut reads: ReadHalf<'_>, way: &Way<'_>) -> Result<(), RelayError>
             // Whoever sent much sends more, most likely.
             Pause::Idle => much = way.carried.load(Ordering::Relaxed) - before >= FEW_BYTES as u64,
             Pause::Much => much = true,
-            Pause::End => return way.to.end_sending(),
+            Pause::End => return Ok(()),
             Pause::NoSplice => way.pipes.stop_splicing(),
         }
     }

@@ -4,7 +4,7 @@ use crate::splice::prepare;
 use hostler_model::Address;
 use std::time::Duration;
 use std::{fmt, io};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -16,6 +16,11 @@ pub(crate) const DIAL_MS: u64 = 2_000;
 /// got nothing of this host and can go to another one. How long a host thinks is its own affair.
 pub(super) async fn reach(address: &Address, bytes: &[u8]) -> io::Result<TcpStream> {
     let host = dial(address, bytes).await?;
+    // Mostly there is a word and no end yet: then the system need not be asked again.
+    let ready = host.ready(Interest::READABLE).await?;
+    if !ready.is_read_closed() {
+        return Ok(host);
+    }
     match host.peek(&mut [0]).await {
         Ok(1..) => Ok(host),
         Ok(0) => Err(mute("it ended the connection")),
