@@ -12,6 +12,7 @@ use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// How long the farm may take until everything is connected.
@@ -27,6 +28,14 @@ const AGENTS: u8 = 99;
 /// The addresses from which clients come.
 pub(crate) const CLIENTS: std::ops::Range<u8> = 50..66;
 
+/// In memory, where there is a file system for that: an agent writes to its own host's disk, and hundreds of them on the one
+/// that the brokers have here would be waited for where nobody else has to.
+fn agents_folder() -> Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.context("there is no folder for the agents' files")
+}
+
 /// The farm. Dropping it ends everything.
 pub(crate) struct Ours {
     /// The processes.
@@ -37,6 +46,7 @@ pub(crate) struct Ours {
     pub(crate) hosts: Vec<BenchHost>,
     gateway: Option<Member>,
     folder: PathBuf,
+    agents_folder: TempDir,
     ips: [Ipv4Addr; 2],
     brokers: usize,
 }
@@ -54,7 +64,16 @@ impl Ours {
         farm.wait_until_whole()?;
         let addresses = farm.brokers().iter().map(|broker| broker.ip()).collect();
         let rest = runtime.block_on(Rest::log_in(addresses, farm.cli.password()))?;
-        let mut ours = Self { farm, rest, hosts: Vec::new(), gateway: None, folder, ips, brokers };
+        let mut ours = Self {
+            farm,
+            rest,
+            hosts: Vec::new(),
+            gateway: None,
+            folder,
+            agents_folder: agents_folder()?,
+            ips,
+            brokers,
+        };
         for number in 1..=brokers {
             // Beyond three a broker starts as standby; here all of them are to work.
             if brokers > 3 {
@@ -89,7 +108,7 @@ impl Ours {
     /// Hosts at these addresses, connected to all brokers.
     pub(crate) fn add_hosts(&mut self, runtime: &Runtime, at: &[SocketAddr], mut spec: HostSpec) -> Result<()> {
         spec.from = self.ips[1];
-        let raised = runtime.block_on(agents::raise(&self.rest, &self.folder, at, spec))?;
+        let raised = runtime.block_on(agents::raise(&self.rest, self.agents_folder(), at, spec))?;
         self.hosts.extend(raised);
         self.wait_until_connected(runtime)
     }
@@ -114,9 +133,9 @@ impl Ours {
         })
     }
 
-    /// For everything that the farm writes.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// For what the agents write.
+    pub(crate) fn agents_folder(&self) -> &Path {
+        self.agents_folder.path()
     }
 
     /// Where clients find the gateway.

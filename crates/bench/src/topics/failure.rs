@@ -91,7 +91,7 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Chapter> {
                 Dies::Host => {
                     let nth = time % at.len();
                     hosts.open(bench.runtime.handle(), nth, at[nth])?;
-                    let folder = ours.folder().to_owned();
+                    let folder = ours.agents_folder().to_owned();
                     bench.runtime.block_on(ours.hosts[nth].start(&folder, spec))?;
                 }
             }

@@ -54,7 +54,7 @@ pub(super) fn measure(bench: &Bench<'_>, ours: &mut Ours, spec: HostSpec, chapte
             anyhow::Ok((Latencies::joined([latencies]), failures))
         })
     };
-    let folder = ours.folder().to_owned();
+    let folder = ours.agents_folder().to_owned();
     let known = bench.runtime.block_on(async {
         let (mut known, begun, mut at) = (Latencies::default(), Instant::now(), 0);
         while begun.elapsed() < lasts {
