@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{debug, info};
 
 /// Threads for sockets.
 const SOCKET_THREADS: usize = 2;
@@ -26,9 +26,21 @@ pub(crate) struct RunArgs {
     pub(crate) log_format: LogFormat,
 }
 
+/// What every service does first.
+fn begin(args: &RunArgs) -> Result<()> {
+    logging::start(args.log_format)?;
+    // The allocator asks for huge pages, gives them back in parts, and takes them again; the system clears 2 MB each time,
+    // while an actor waits. Measured: p99 of a change a third shorter without them. Where the system does not know them,
+    // there is nothing to be turned off.
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        debug!(%error, "transparent huge pages are not turned off");
+    }
+    Ok(())
+}
+
 /// Runs a broker.
 pub(crate) fn run_broker(args: &RunArgs, config_path: &Path) -> Result<()> {
-    logging::start(args.log_format)?;
+    begin(args)?;
     let config = LocalConfig::load(config_path)?;
     let folder = MemberDir::of(&config.data_dir, MemberRole::Broker);
     let (membership, key) = folder.load()?;
@@ -76,7 +88,7 @@ fn start_again() -> anyhow::Error {
 
 /// Runs a gateway.
 pub(crate) fn run_gateway(args: &RunArgs, config_path: &Path) -> Result<()> {
-    logging::start(args.log_format)?;
+    begin(args)?;
     let config = LocalConfig::load(config_path)?;
     let section = config.gateway()?;
     let folder = MemberDir::of(&config.data_dir, MemberRole::Gateway);
@@ -108,7 +120,7 @@ pub(crate) fn run_gateway(args: &RunArgs, config_path: &Path) -> Result<()> {
 
 /// Runs an agent.
 pub(crate) fn run_agent(args: &RunArgs, config_path: &Path) -> Result<()> {
-    logging::start(args.log_format)?;
+    begin(args)?;
     let config = LocalConfig::load(config_path)?;
     let section = config.agent()?;
     let folder = MemberDir::of(&config.data_dir, MemberRole::Agent);
