@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the benchmarks, in release. Arguments are criterion's, so with any only its benchmarks run;
-//! without, what a whole broker needs is measured as well. `cargo xtask bench peers` measures beside others.
+//! `cargo xtask bench`: the benchmarks of single crates, in release; arguments are criterion's. `cargo xtask bench peers`
+//! measures whole programs, beside others.
 
 pub(crate) mod peers;
 
@@ -13,8 +13,6 @@ use crate::{
 
 /// The crates whose speed is a goal of the project.
 const CRATES: [&str; 4] = ["hostler-seating", "hostler-views", "hostler-log-rocks", "hostler-sim"];
-/// The benchmark of the program as shipped: its package and its name.
-const WHOLE_BROKER: (&str, &str) = ("hostler-tests", "memory");
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     if let [first, rest @ ..] = arguments
@@ -38,18 +36,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     command.arg("--").args(arguments);
     let passed = process::succeeds(&mut command)?;
     println!("Results: {}", metadata.target_directory.join("criterion").display());
-    let whole_passed = !arguments.is_empty() || whole_broker(&metadata)?;
-    Ok(passed && whole_passed)
-}
-
-/// Whether the program could be built and a broker needs no more than it may.
-fn whole_broker(metadata: &Metadata) -> Result<bool> {
-    if !process::succeeds(&mut cargo(&["build", "--release", "--package", "hostler-cli", "--bin", "hostler"]))? {
-        return Ok(false);
-    }
-    let (package, bench) = WHOLE_BROKER;
-    let mut command = cargo(&["bench", "--package", package, "--bench", bench]);
-    process::succeeds(command.env("HOSTLER_BIN", metadata.target_directory.join("release").join("hostler")))
+    Ok(passed)
 }
 
 fn bench_targets<'a>(metadata: &'a Metadata, package: &str) -> impl Iterator<Item = &'a str> {
