@@ -466,9 +466,7 @@ impl Node {
                 self.send_heads(now, to);
             }
             self.watch_own_lag(now.mono);
-            if self.replica.release_held(self.heard.wall(), self.author.clock_mut()) {
-                self.out.push_back(Output::Changed);
-            }
+            self.release_held();
             self.look_for_alarms(now);
         } else if self.has_other_master() {
             self.look_for_alarms(now);
@@ -481,6 +479,13 @@ impl Node {
         self.ask_for_checkpoint();
     }
 
+    /// What was held for being from the future counts once most clocks show its time.
+    fn release_held(&mut self) {
+        if self.replica.release_held(self.heard.wall(), self.author.clock_mut()) {
+            self.out.push_back(Output::Changed);
+        }
+    }
+
     /// Once it is clear whether the feed goes on, what waited for that is carried out.
     fn settle(&mut self, now: Now) {
         // Asked for after every input, and of no interest once it is settled.
@@ -489,9 +494,7 @@ impl Node {
         let settled = self.continuity.settle(now.mono, &members);
         if asks && settled {
             // By now it is known what most clocks show, if it ever will be.
-            if self.replica.release_held(self.heard.wall(), self.author.clock_mut()) {
-                self.out.push_back(Output::Changed);
-            }
+            self.release_held();
             if self.has_written_ahead() {
                 self.continuity = Continuity::Broken;
             }
