@@ -9,6 +9,7 @@ use quinn::{ReadError, RecvStream, SendStream, VarInt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// Frames that may wait in one link to be sent; their bytes have a limit as well (`Service::queue_bytes`).
@@ -275,6 +276,13 @@ async fn write(connection: Connection, mut stream: SendStream, mut waiting: mpsc
         };
         if received == 0 {
             break;
+        }
+        // Others that are ready may have something for this peer as well: what they send now goes into the same packet.
+        yield_now().await;
+        while batch.len() < WRITE_FRAMES
+            && let Ok(outgoing) = waiting.try_recv()
+        {
+            batch.push(outgoing);
         }
         for outgoing in batch.drain(..) {
             if frame::encode(&outgoing.body, &mut bytes).is_err() {
