@@ -183,9 +183,12 @@ impl Site {
     /// Ends the wait after the start once every host of the catalog was heard. A catalog without hosts ends nothing: that
     /// of a broker that has just joined has none yet, and "no host" would be wrong a moment later.
     pub(super) fn end_learning(&mut self) {
+        // Asked for with every report: all hosts are looked through only during the wait.
+        if self.learning_until.is_none() || self.catalog.hosts.is_empty() {
+            return;
+        }
         let unheard = |h: &super::host::Host| h.listed && h.enabled && h.heard_at.is_none();
-        let heard = !self.catalog.hosts.is_empty() && !self.hosts.iter().any(|(_, host)| unheard(host));
-        if self.has_catalog && self.learning_until.is_some() && heard {
+        if !self.hosts.iter().any(|(_, host)| unheard(host)) {
             self.learning_until = None;
             self.room = true;
         }
