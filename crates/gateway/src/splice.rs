@@ -85,8 +85,8 @@ pub async fn relay(client: &mut TcpStream, host: &mut TcpStream, pipes: &PipePoo
             end = &mut up => { end?; h.end_sending()?; c.unless_broken(down).await }
             end = &mut down => { end?; c.end_sending()?; h.unless_broken(up).await }
         }
-    };
-    let end = end.await;
+    }
+    .await;
     Relayed { to_host_bytes: to_host.into_inner(), to_client_bytes: to_client.into_inner(), end }
 }
 
@@ -166,16 +166,16 @@ async fn carry(mut reads: ReadHalf<'_>, way: &Way<'_>) -> Result<(), RelayError>
     let mut much = false;
     loop {
         let before = way.carried.load(Ordering::Relaxed);
-        let mut pause = Pause::Idle;
-        if much {
+        let pause = if much {
             way.from.readable().await?;
-            pause = Box::pin(way.from.unless_broken(way.carry_much())).await?;
+            Box::pin(way.from.unless_broken(way.carry_much())).await?
         } else {
-            let rest = poll_fn(|cx| way.poll_few(&mut reads, &mut pause, cx)).await?;
+            let (pause, rest) = poll_fn(|cx| way.poll_few(&mut reads, cx)).await?;
             if !rest.is_empty() {
                 Box::pin(way.from.unless_broken(way.send(&rest))).await?;
             }
-        }
+            pause
+        };
         match pause {
             // Whoever sent much sends more, most likely.
             Pause::Idle => much = way.carried.load(Ordering::Relaxed) - before >= FEW_BYTES as u64,
@@ -189,30 +189,22 @@ async fn carry(mut reads: ReadHalf<'_>, way: &Way<'_>) -> Result<(), RelayError>
 impl Way<'_> {
     /// Hands on what comes next, where it is little: only meanwhile it is in this process. Gives back what the receiver
     /// did not take at once.
-    fn poll_few(
-        &self,
-        reads: &mut ReadHalf<'_>,
-        pause: &mut Pause,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Vec<u8>, RelayError>> {
+    fn poll_few(&self, reads: &mut ReadHalf<'_>, cx: &mut Context<'_>) -> Poll<Result<(Pause, Vec<u8>), RelayError>> {
         let mut space = [MaybeUninit::uninit(); FEW_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
         ready!(Pin::new(reads).poll_read(cx, &mut buffer)).map_err(|e| self.from.error(e))?;
-        *pause = match buffer.filled().len() {
-            0 => Pause::End,
+        let pause = match buffer.filled().len() {
+            0 => return Poll::Ready(Ok((Pause::End, Vec::new()))),
             FEW_BYTES => Pause::Much,
             _ => Pause::Idle,
         };
-        if buffer.filled().is_empty() {
-            return Poll::Ready(Ok(Vec::new()));
-        }
         let sent = match self.to.stream.try_write(buffer.filled()) {
             Ok(sent) => sent,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => 0,
             Err(e) => return Poll::Ready(Err(self.to.error(e))),
         };
         self.carried.fetch_add(sent as u64, Ordering::Relaxed);
-        Poll::Ready(Ok(buffer.filled().get(sent..).unwrap_or_default().to_vec()))
+        Poll::Ready(Ok((pause, buffer.filled().get(sent..).unwrap_or_default().to_vec())))
     }
 
     async fn carry_much(&self) -> Result<Pause, RelayError> {
