@@ -28,14 +28,6 @@ const AGENTS: u8 = 99;
 /// The addresses from which clients come.
 pub(crate) const CLIENTS: std::ops::Range<u8> = 50..66;
 
-/// In memory, where there is a file system for that: an agent writes to its own host's disk, and hundreds of them on the one
-/// that the brokers have here would be waited for where nobody else has to.
-fn agents_folder() -> Result<TempDir> {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.context("there is no folder for the agents' files")
-}
-
 /// The farm. Dropping it ends everything.
 pub(crate) struct Ours {
     /// The processes.
@@ -161,4 +153,12 @@ impl Ours {
             futures::future::join_all(ends).await;
         });
     }
+}
+
+/// In memory, where there is a file system for that: an agent writes to its own host's disk, and hundreds of them would be
+/// in each other's and the brokers' way on the one disk here.
+fn agents_folder() -> Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.context("there is no folder for the agents' files")
 }

@@ -57,11 +57,11 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Chapter> {
 
 fn how(users: usize, hosts: u16) -> String {
     format!(
-        "Three brokers and {hosts} agents, whose files are in memory: hosts have disks of their own. {users} users want a desktop at once, through a portal with {AT_ONCE} open \
-         HTTPS connections to each broker: each request is answered when the broker has decided and the host's agent \
-         has admitted, with a signed ticket. Then what Microsoft published for its own broker (2016): a burst of 100, \
-         then 2 a second, all of which succeed within 0.2 s, while a host restarts every second, which is known after \
-         2 s."
+        "Three brokers and {hosts} agents, whose files are in memory: hosts have disks of their own. {users} \
+         users want a desktop at once, through a portal with {AT_ONCE} open HTTPS connections to each broker: \
+         each request is answered when the broker has decided and the host's agent has admitted, with a signed \
+         ticket. Then what Microsoft published for its own broker (2016): a burst of 100, then 2 a second, all of \
+         which succeed within 0.2 s, while a host restarts every second, which is known after 2 s."
     )
 }
 
